@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What control holds while it runs. One thread owns all of it: the API server, the channel to the keeper and the timers are turns
+ * of one loop, so nothing here needs a lock.
+ */
+#ifndef CONTROL_STATE_H
+#define CONTROL_STATE_H
+
+#include "base/clock.h"
+#include "model/model.h"
+#include "process/options.h"
+
+struct store;     /* control/store.h */
+struct keyring;   /* control/credential.h: API keys */
+struct publisher; /* control/publish.h */
+
+struct control {
+	const struct run_options *options;
+	struct clock_anchor anchor; /* the keeper's, from DIR/clock: session time for cookie keys */
+	struct store *store;
+	struct model model;
+	struct keyring *keyring;
+	struct publisher *publisher;
+	int channel;
+};
+
+#endif

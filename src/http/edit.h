@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing heads: a message as it goes on to the next hop, and the answers that the balancer makes
+ * itself. Every function writes into `out` and returns the size, or -ENOBUFS when it does not fit.
+ */
+#ifndef HTTP_EDIT_H
+#define HTTP_EDIT_H
+
+#include "http/message.h"
+
+struct http_request_edit {
+	struct bytes client_ip;    /* appended to X-Forwarded-For, sets X-Real-IP */
+	struct bytes proto;        /* "http" or "https": sets X-Forwarded-Proto */
+	struct bytes port;         /* decimal listener port: sets X-Forwarded-Port */
+	struct bytes host;         /* used for Host when the request has none (HTTP/1.0): the listener's address */
+	struct bytes strip_cookie; /* a cookie of this name is left out; empty = none */
+	bool keeps_connection;     /* the connection to the server is to stay open */
+};
+
+/*
+ * The request as HTTP/1.1 to a server: origin-form target, one Host first (from the absolute-form target if there
+ * was one), end-to-end fields in their order and bytes, hop-by-hop fields removed (RFC 9110 7.6.1: Connection and what it
+ * names, Keep-Alive, Proxy-Connection, TE except trailers, Trailer, Transfer-Encoding, Upgrade, Proxy-Authorization stays),
+ * framing written anew, Upgrade and Connection kept for a websocket, Expect kept.
+ */
+int http_request_edit(const char *head, const struct http_request *request,
+		      const struct http_request_edit *edit, char *out, size_t room);
+
+struct http_response_edit {
+	uint8_t client_minor;    /* a 1.0 client gets no chunked coding: its body ends with the connection */
+	bool keeps_connection;   /* the client's connection stays open; else Connection: close */
+	struct bytes set_cookie; /* value of one more Set-Cookie field; empty = none */
+	struct bytes date;       /* used when the answer has no Date; empty = add none */
+};
+
+/*
+ * The answer as HTTP/1.1 to a client: same rules. Status and reason as they came, all fields in their bytes; only
+ * hop-by-hop ones and the framing are written anew. 1xx heads pass with their fields. A body of HTTP_UNTIL_CLOSE goes to a
+ * 1.1 client as chunked. *ret_framing says how the body must be sent: HTTP_NO_BODY, _LENGTH, _CHUNKED, _UNTIL_CLOSE.
+ */
+int http_response_edit(const char *head, const struct http_response *response,
+		       const struct http_response_edit *edit, char *out, size_t room,
+		       enum http_framing *ret_framing);
+
+/*
+ * A whole answer made by the balancer, head and small HTML body naming the status and the request id. `location` for 301.
+ * `is_head`: no body follows, its length is still told. `date` is an IMF-fixdate.
+ */
+struct http_answer {
+	unsigned status;
+	bool is_head;
+	bool keeps_connection;
+	struct bytes request_id, date, location;
+};
+int http_answer_write(const struct http_answer *answer, char *out, size_t room);
+
+const char *http_status_text(unsigned status);
+
+#define HTTP_DATE_SIZE 29
+/* IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 5.6.7, and NUL. `wall_s` 0..253402300799. */
+void http_date_write(int64_t wall_s, char text[HTTP_DATE_SIZE + 1]);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every roof of the product on one page, each with its reason. A roof that is met is counted and
+ * answered, never a surprise.
+ */
+#ifndef MODEL_LIMITS_H
+#define MODEL_LIMITS_H
+
+/* Numbers of things. The quotas are the reference's defaults (features.md 15) and operator settings. */
+#define QUOTA_INSTANCES 100		/* per network type */
+#define QUOTA_LISTENERS 50		/* per instance */
+#define QUOTA_RULES 50			/* per HTTP listener */
+#define QUOTA_TARGETS 100		/* per rule or layer-4 listener */
+#define LIMIT_LISTENERS 16384		/* slots of the shared regions; 1,000 is a large site */
+#define LIMIT_RULES 65536		/* slots: one cache line each in the turn region = 4 MiB, sparse */
+#define LIMIT_TARGETS 262144		/* slots: 100,000 targets is the largest measured load */
+#define LIMIT_TARGETS_PER_RULE 1000	/* an index fits 16 bits; above it a search per request hurts */
+#define LIMIT_WORKERS 64		/* columns of counters; a thread per core */
+#define LIMIT_SNAPSHOT_SIZE (1u << 30)	/* offsets are 32 bits; 100,000 targets need about 20 MB */
+
+/* Texts, in bytes. */
+#define LIMIT_NAME 80			/* api.md: names 1..80 characters */
+#define LIMIT_NAME_BYTES 320		/* 80 characters of UTF-8 */
+#define LIMIT_DOMAIN 80			/* api.md RuleInput */
+#define LIMIT_URL 200			/* api.md RuleInput */
+#define LIMIT_COOKIE_NAME 64		/* SP-35 */
+#define LIMIT_TAG 128
+#define LIMIT_ID 16			/* "lbl-" + 8 and NUL, rounded up */
+
+/* Session persistence (SP-3, SP-4) and scheduling. */
+#define SESSION_EXPIRE_LEAST_S 30
+#define SESSION_EXPIRE_MOST_S 3600
+#define WEIGHT_MOST 100
+#define WEIGHT_DEFAULT 10
+#define COOKIE_NAME_DEFAULT "setia_route"
+#define COOKIE_KEYS_MOST 8		/* a rotation an hour for longer than the longest session */
+#define COOKIE_KEY_LIFE_S SESSION_EXPIRE_MOST_S	/* a retired key opens cookies this long */
+
+/* HTTP traffic. Defaults of features.md section 10 where it has one. */
+#define HTTP_HEAD_MOST 65536		/* bytes of a request or response head: 431, 502 */
+#define HTTP_TARGET_MOST 32768		/* bytes of a request target: 414 */
+#define HTTP_FIELDS_MOST 128		/* fields in a head: 431, 502 */
+#define HTTP_CHUNK_LINE_MOST 4096	/* bytes of a chunk-size line with extensions: 400, 502 */
+#define HTTP_TRAILER_MOST 8192		/* bytes of trailers: 400, 502 */
+#define HTTP_INFORMATIONAL_MOST 10	/* 1xx answers before a final one: 502 */
+#define HTTP_BODY_MOST (60ull << 20)	/* client_max_body_size 60M: 413 */
+#define HTTP_HEADER_TIMEOUT_MS 60000
+#define HTTP_BODY_TIMEOUT_MS 60000
+#define HTTP_KEEPALIVE_TIMEOUT_MS 75000
+#define HTTP_KEEPALIVE_REQUESTS 1000
+#define HTTP_CONNECT_TIMEOUT_MS 4000
+#define HTTP_READ_TIMEOUT_MS 60000	/* from the target */
+#define HTTP_SEND_TIMEOUT_MS 60000	/* to the target */
+#define HTTP_CLIENT_SEND_TIMEOUT_MS 60000
+#define HTTP_RETRIES_MOST 2
+#define UPSTREAM_IDLE_MOST 64		/* idle connections kept per target and worker */
+#define UPSTREAM_IDLE_TIMEOUT_MS 60000
+
+/* Control API. */
+#define API_BODY_MOST (10u << 20)	/* api.md section 1 */
+#define API_QUERY_MOST 32768		/* api.md section 1 */
+#define API_JSON_DEPTH_MOST 32
+#define API_RATE_PER_SECOND 20		/* per key and action */
+#define API_CONNECTIONS_MOST 256
+#define API_CLOCK_SKEW_S 300		/* X-TC-Timestamp window */
+#define API_KEYS_MOST 64
+#define TASK_KEEP_S 3600		/* finished tasks stay queryable */
+#define FILE_CONFIG_MOST (64u << 20)	/* a YAML file */
+#define GRACE_DEFAULT_S 30
+#define PUBLISH_INTERVAL_MS 50		/* at most one snapshot per this long */
+
+#endif

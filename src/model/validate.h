@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules that a configuration has to keep, one function a rule, used alike by the API and the YAML
+ * reader. Pure. Each returns 0, or -EINVAL with *problem filled: `field` is the path to report, the
+ * code is the one api.md names for that field.
+ */
+#ifndef MODEL_VALIDATE_H
+#define MODEL_VALIDATE_H
+
+#include "model/model.h"
+#include "model/problem.h"
+
+/* features.md 1: 1..80 characters of valid UTF-8, no control characters, no supplementary plane. */
+int validate_name(const char *name, const char *field, struct problem *problem);
+
+/* features.md 3. Exact domains only; wildcards and regular expressions answer UnsupportedOperation. */
+int validate_domain(const char *domain, const char *field, struct problem *problem);
+
+/* features.md 3. "/prefix" and "=/exact"; "^~", "~" and "~*" answer UnsupportedOperation. */
+int validate_url(const char *url, const char *field, struct problem *problem);
+
+/* SP-35: 1..64 characters of the RFC 6265 token set. */
+int validate_cookie_name(const char *name, const char *field, struct problem *problem);
+
+/* SP-3, SP-4, SP-6: 0 or 30..3600. */
+int validate_session_expire(int64_t seconds, const char *field, struct problem *problem);
+
+/* SP-11..SP-17: persistence goes with WRR alone. `field` is the path of SessionExpireTime. */
+int validate_session_scheduler(uint32_t session_expire_s, enum scheduler scheduler,
+			       const char *field, struct problem *problem);
+
+/* Timeout below interval; partner fields of each check type; types allowed for the protocol. */
+int validate_health_check(const struct health_check *check, enum protocol protocol,
+			  const char *field, struct problem *problem);
+
+#endif

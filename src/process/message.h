@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the three processes say to each other: datagrams over a SOCK_SEQPACKET socket pair, each a header, a
+ * payload and descriptors. The keeper sits in the middle; control and proxy never speak directly.
+ *
+ * keeper -> proxy:   REGIONS, then any of SOCKETS* SNAPSHOT, STOP
+ * proxy -> keeper:   LIVE, REFUSED
+ * control -> keeper: PUBLISH
+ * keeper -> control: LIVE, REFUSED, BINDS, CONFIG, STOP
+ */
+#ifndef PROCESS_MESSAGE_H
+#define PROCESS_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/limits.h"
+
+#define MESSAGE_PAYLOAD_MOST 32768
+#define MESSAGE_FDS_MOST 128 /* the kernel's own roof is 253 (SCM_MAX_FD) */
+
+enum message_type {
+	MESSAGE_REGIONS = 1, /* fd 0: the shared region (process/regions.h) */
+	MESSAGE_SOCKETS,     /* payload: struct message_socket[n], fds[n]: listening sockets for the next SNAPSHOT */
+	MESSAGE_SNAPSHOT,    /* `generation`; fd 0: sealed memfd. Listeners without sockets could not be bound */
+	MESSAGE_STOP,        /* payload: uint32_t grace in seconds; 0 = now */
+	MESSAGE_LIVE,        /* `generation` is in force in every worker */
+	MESSAGE_REFUSED,     /* `generation` was not adopted; payload: why, text */
+	MESSAGE_PUBLISH,     /* `generation`; fd 0: sealed memfd */
+	MESSAGE_BINDS,       /* before LIVE of `generation`, and when it changes: struct message_bind[n]: all listeners that are not open */
+	MESSAGE_CONFIG,      /* fd 0: the --config file, opened for reading: apply it */
+};
+
+struct message_header {
+	uint32_t type;
+	uint32_t size; /* of the payload */
+	uint64_t generation;
+};
+
+struct message_socket {
+	uint64_t listener; /* number */
+	uint32_t worker;   /* 0.. */
+	uint32_t unused;
+};
+
+struct message_bind {
+	uint64_t listener; /* number */
+	int32_t error;     /* errno */
+	uint32_t unused;
+};
+
+struct message {
+	struct message_header header;
+	int fds[MESSAGE_FDS_MOST]; /* owned by the receiver; close-on-exec */
+	size_t fd_count;
+	char payload[MESSAGE_PAYLOAD_MOST];
+};
+
+/* Waits for room when the peer is slow. -EPIPE when the peer is gone, or -errno. The fds stay the caller's. */
+int message_send(int channel, enum message_type type, uint64_t generation, const void *payload,
+		 size_t size, const int *fds, size_t fd_count);
+
+/*
+ * One message. 1 = received; 0 = peer closed; -EAGAIN on a non-blocking channel with nothing there; -EBADMSG a malformed one (its
+ * descriptors are closed); -errno.
+ */
+int message_receive(int channel, struct message *ret);
+void message_close_fds(struct message *message);
+
+#endif

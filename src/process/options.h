@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `setia run` was asked, and how the keeper hands it to its children: as their command line. One
+ * struct for all three, so that a process never wonders what another was told.
+ */
+#ifndef PROCESS_OPTIONS_H
+#define PROCESS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "process/log.h"
+
+struct run_options {
+	const char *data;        /* --data DIR, absolute once the keeper started */
+	const char *config;      /* --config FILE or NULL */
+	const char *user;        /* --user NAME or NULL */
+	struct address api;      /* --api, default 127.0.0.1:9080 */
+	struct address default_vip; /* --default-vip, default 0.0.0.0 */
+	unsigned workers;        /* --workers, default: cores this process may run on */
+	unsigned grace_s;        /* --grace */
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/* Descriptors that a child finds open. */
+#define CHILD_CHANNEL_FD 3 /* SOCK_SEQPACKET to the keeper, non-blocking is the child's choice */
+#define CHILD_API_FD 4     /* control only: the API's listening socket */
+
+#endif
