@@ -23,6 +23,14 @@ struct call {
 	/* What a changing action touched: kept with its task, so that the task can fail with a listener's reason. */
 	json_t *touched_instances; /* array of lb- ids */
 	json_t *touched_listeners; /* array of listener numbers that were created */
+	/*
+	 * Two ways for a changing action that returned 0 to leave no trace. `wants_rollback` (a dry run): the dispatcher
+	 * rolls the transaction back, reloads model and keyring as after a failure, and sends `output` as a success; no task
+	 * row, nothing published. `is_unchanged` (the configuration already was as asked): it commits with the audit row and
+	 * a task row that is done (0), and publishes nothing, so no generation is spent.
+	 */
+	bool wants_rollback;
+	bool is_unchanged;
 };
 
 enum action_kind {
