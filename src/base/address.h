@@ -20,10 +20,10 @@ enum address_family {
 };
 
 struct address {
-	uint8_t ip[16];  /* network order */
-	uint16_t port;   /* host order */
-	uint8_t family;  /* enum address_family */
-	uint8_t unused;  /* zero */
+	uint8_t ip[16]; /* network order */
+	uint16_t port; /* host order */
+	uint8_t family; /* enum address_family */
+	uint8_t unused; /* zero */
 };
 
 /* "255.255.255.255" .. "ffff:...:255.255.255.255" and NUL. */
