@@ -90,14 +90,17 @@ extern const struct field describe_task_status_fields[], describe_quota_fields[]
 int describe_task_status(struct call *call);
 int describe_quota(struct call *call);
 
-/* action_key.c: extensions. API keys, and the keys that seal cookies. */
-extern const struct field list_keys_fields[], create_key_fields[], modify_key_fields[],
-	delete_key_fields[], rotate_cookie_key_fields[];
-int list_keys(struct call *call);
-int create_key(struct call *call);
-int modify_key(struct call *call); /* SecretId, Enabled */
-int delete_key(struct call *call);
-int rotate_cookie_key(struct call *call);
+/*
+ * action_key.c: extensions. API keys, and the keys that seal cookies. The names say "ApiKey" because the 2018-03-17 model
+ * has a CreateKey of its own (for model routers), which has to answer UnsupportedOperation.
+ */
+extern const struct field list_api_keys_fields[], create_api_key_fields[], modify_api_key_fields[],
+	delete_api_key_fields[], rotate_cookie_key_fields[];
+int list_api_keys(struct call *call);  /* -> Keys [{SecretId, Enabled, CreateTime}] */
+int create_api_key(struct call *call); /* -> SecretId, SecretKey, the only time it is shown */
+int modify_api_key(struct call *call); /* SecretId, Enabled */
+int delete_api_key(struct call *call); /* SecretId */
+int rotate_cookie_key(struct call *call); /* -> KeyId */
 
 /* action_configuration.c: extension. {"Content": YAML text, "Source": file name, "DryRun": bool} -> {"Changes": [text], "DryRun"} */
 extern const struct field apply_configuration_fields[];

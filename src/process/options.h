@@ -20,6 +20,7 @@ struct run_options {
 	struct address default_vip; /* --default-vip, default 0.0.0.0 */
 	unsigned workers;        /* --workers, default: cores this process may run on */
 	unsigned grace_s;        /* --grace */
+	unsigned api_rate;       /* --api-rate: calls a second per key and action, default API_RATE_PER_SECOND; 0 = no roof */
 	enum log_level log_level;
 	enum log_format log_format;
 };
