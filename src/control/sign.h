@@ -32,13 +32,24 @@ struct sign_authorization {
 /* -EINVAL when malformed or another algorithm. */
 int sign_parse_authorization(const char *value, struct sign_authorization *ret);
 
-/* 0, or -EACCES: the date differs or no form of the host (with and without port, plain and lower-cased values) gives the signature. */
+/*
+ * 0, or -EACCES: the date differs, or no form of the host (with and without port, plain and lower-cased values) gives
+ * the signature.
+ */
 int sign_verify(const struct sign_request *request, const struct sign_authorization *authorization,
 		const char *secret_key);
 
-/* Writes the Authorization value for content-type;host. -ENOBUFS. */
-int sign_make(const char *secret_id, const char *secret_key, const char *service,
-	      const char *content_type, const char *host, struct bytes body, int64_t timestamp,
-	      char *out, size_t room);
+/* What a client signs: a POST whose signed headers are content-type and host. */
+struct sign_making {
+	const char *secret_id, *secret_key;
+	const char *service;      /* any word without "/"; "clb" */
+	const char *content_type; /* as sent */
+	const char *host;         /* as sent, with its port if it has one */
+	struct bytes body;
+	int64_t timestamp; /* unix seconds; also sent as X-TC-Timestamp */
+};
+
+/* Writes the Authorization value. -ENOBUFS, -EINVAL (a text too long or a time without a date), -EIO (OpenSSL failed). */
+int sign_make(const struct sign_making *making, char *out, size_t room);
 
 #endif
