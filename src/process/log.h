@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log: one line per event to stderr, `time=... level=... process=... event=... key=value`, or one JSON object per
- * line. Written with a single write(2), so lines of three processes do not mix. Never per request.
- * Callable from any thread; a value is quoted and escaped as needed, so no input can forge a line.
+ * The log: one line per event to stderr, `time=... level=... process=... event=... key=value`, or
+ * one JSON object per line. Written with a single write(2), so lines of three processes do not mix.
+ * Never per request. Callable from any thread; a value is quoted and escaped as needed, so no input
+ * can forge a line.
  */
 #ifndef PROCESS_LOG_H
 #define PROCESS_LOG_H
@@ -20,11 +21,12 @@ enum log_level log_level_of(const char *name);
 const char *log_level_name(enum log_level level);
 
 /*
- * log_event(LOG_LEVEL_INFO, "listener_open", "address", text, "port", log_number(80), NULL): pairs of key and value, ended by NULL. A NULL value
- * is written as "-". At most 16 pairs and 2,000 bytes; the rest is cut.
+ * log_event(LOG_LEVEL_INFO, "listener_open", "address", text, "port", log_number(80), NULL): pairs
+ * of key and value, ended by NULL. A NULL value is written as "-". At most 16 pairs and 2,000
+ * bytes; the rest is cut.
  */
-void log_event(enum log_level level, const char *event, ... /* const char *key, const char *value, NULL */)
-	__attribute__((sentinel));
+void log_event(enum log_level level, const char *event,
+	       ... /* const char *key, const char *value, NULL */) __attribute__((sentinel));
 bool log_is_on(enum log_level level);
 
 /* A number as a value: one of 16 per-thread buffers, good until 16 more are asked for. */

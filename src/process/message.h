@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the three processes say to each other: datagrams over a SOCK_SEQPACKET socket pair, each a header, a
- * payload and descriptors. The keeper sits in the middle; control and proxy never speak directly.
+ * What the three processes say to each other: datagrams over a SOCK_SEQPACKET socket pair, each a
+ * header, a payload and descriptors. The keeper sits in the middle; control and proxy never speak
+ * directly.
  *
- * keeper -> proxy:   REGIONS, then any of SOCKETS* SNAPSHOT, STOP
- * proxy -> keeper:   LIVE, REFUSED
- * control -> keeper: PUBLISH
- * keeper -> control: LIVE, REFUSED, BINDS, CONFIG, STOP
+ * - keeper to proxy: REGIONS, then any of SOCKETS* SNAPSHOT, STOP. SOCKETS carry what this proxy
+ *   process was not yet sent (a new one: all). A pair (listener, worker) that it still holds
+ *   replaces the older descriptor; another listener may get a descriptor of the same socket when it
+ *   takes over the address. A SNAPSHOT of the generation that it already runs means "sockets that
+ *   could not be opened before have come": adopt again, answer LIVE again.
+ * - proxy to keeper: LIVE, REFUSED.
+ * - control to keeper: PUBLISH.
+ * - keeper to control: BINDS, LIVE, REFUSED, CONFIG, STOP. The first message to a new control is
+ *   BINDS; its `generation` is the newest one that the keeper holds (0 = none), and what control
+ *   publishes must be above it.
  */
 #ifndef PROCESS_MESSAGE_H
 #define PROCESS_MESSAGE_H
@@ -21,14 +28,17 @@
 
 enum message_type {
 	MESSAGE_REGIONS = 1, /* fd 0: the shared region (process/regions.h) */
-	MESSAGE_SOCKETS,     /* payload: struct message_socket[n], fds[n]: listening sockets for the next SNAPSHOT */
-	MESSAGE_SNAPSHOT,    /* `generation`; fd 0: sealed memfd. Listeners without sockets could not be bound */
-	MESSAGE_STOP,        /* payload: uint32_t grace in seconds; 0 = now */
-	MESSAGE_LIVE,        /* `generation` is in force in every worker */
-	MESSAGE_REFUSED,     /* `generation` was not adopted; payload: why, text */
-	MESSAGE_PUBLISH,     /* `generation`; fd 0: sealed memfd */
-	MESSAGE_BINDS,       /* before LIVE of `generation`, and when it changes: struct message_bind[n]: all listeners that are not open */
-	MESSAGE_CONFIG,      /* fd 0: the --config file, opened for reading: apply it */
+	MESSAGE_SOCKETS, /* payload: struct message_socket[n], fds[n]: listening sockets for the
+			    next SNAPSHOT */
+	MESSAGE_SNAPSHOT, /* `generation`; fd 0: sealed memfd. Listeners without sockets could not
+			     be bound */
+	MESSAGE_STOP, /* payload: uint32_t grace in seconds; 0 = now */
+	MESSAGE_LIVE, /* `generation` is in force in every worker */
+	MESSAGE_REFUSED, /* `generation` was not adopted; payload: why, text */
+	MESSAGE_PUBLISH, /* `generation`; fd 0: sealed memfd */
+	MESSAGE_BINDS, /* before LIVE of `generation`, and when it changes: struct message_bind[n]:
+			  all listeners that are not open */
+	MESSAGE_CONFIG, /* fd 0: the --config file, opened for reading: apply it */
 };
 
 struct message_header {
@@ -39,13 +49,13 @@ struct message_header {
 
 struct message_socket {
 	uint64_t listener; /* number */
-	uint32_t worker;   /* 0.. */
+	uint32_t worker; /* 0.. */
 	uint32_t unused;
 };
 
 struct message_bind {
 	uint64_t listener; /* number */
-	int32_t error;     /* errno */
+	int32_t error; /* errno */
 	uint32_t unused;
 };
 
@@ -56,13 +66,15 @@ struct message {
 	char payload[MESSAGE_PAYLOAD_MOST];
 };
 
-/* Waits for room when the peer is slow. -EPIPE when the peer is gone, or -errno. The fds stay the caller's. */
+/* Waits for room when the peer is slow. -EPIPE when the peer is gone, -ETIMEDOUT when it read
+ * nothing for 5 s, or -errno. The fds stay the caller's. */
 int message_send(int channel, enum message_type type, uint64_t generation, const void *payload,
 		 size_t size, const int *fds, size_t fd_count);
 
 /*
- * One message. 1 = received; 0 = peer closed; -EAGAIN on a non-blocking channel with nothing there; -EBADMSG a malformed one (its
- * descriptors are closed); -errno.
+ * One message, never waits when the channel is non-blocking. 1 = received; 0 = peer closed; -EAGAIN
+ * on a non-blocking channel with nothing there; -EBADMSG a malformed one (its descriptors are
+ * closed, `fd_count` is 0); -errno.
  */
 int message_receive(int channel, struct message *ret);
 void message_close_fds(struct message *message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `setia run` was asked, and how the keeper hands it to its children: as their command line. One
- * struct for all three, so that a process never wonders what another was told.
+ * What `setia run` was asked, and how the keeper hands it to its children: as their command line.
+ * One struct for all three, so that a process never wonders what another was told.
  */
 #ifndef PROCESS_OPTIONS_H
 #define PROCESS_OPTIONS_H
@@ -13,20 +13,38 @@
 #include "process/log.h"
 
 struct run_options {
-	const char *data;        /* --data DIR, absolute once the keeper started */
-	const char *config;      /* --config FILE or NULL */
-	const char *user;        /* --user NAME or NULL */
-	struct address api;      /* --api, default 127.0.0.1:9080 */
+	const char *data; /* --data DIR, absolute once the keeper started */
+	const char *config; /* --config FILE or NULL */
+	const char *user; /* --user NAME or NULL */
+	struct address api; /* --api, default 127.0.0.1:9080 */
 	struct address default_vip; /* --default-vip, default 0.0.0.0 */
-	unsigned workers;        /* --workers, default: cores this process may run on */
-	unsigned grace_s;        /* --grace */
-	unsigned api_rate;       /* --api-rate: calls a second per key and action, default API_RATE_PER_SECOND; 0 = no roof */
+	unsigned workers; /* --workers, default: cores this process may run on */
+	unsigned grace_s; /* --grace */
+	unsigned api_rate; /* --api-rate: calls a second per key and action, default
+			      API_RATE_PER_SECOND; 0 = no roof */
 	enum log_level log_level;
 	enum log_format log_format;
 };
 
+/*
+ * What stands behind `setia run` (or `control`, `proxy`): argv[0] is that word. Texts are borrowed
+ * from argv. 0; 1 when help was asked for and printed to stdout; -EINVAL with a sentence and a hint
+ * on stderr.
+ */
+int run_options_parse(int argc, char **argv, struct run_options *ret);
+
+/* The same options as a child's command line: { "setia", child, ..., NULL }. Points into itself and
+ * into the options. */
+struct run_arguments {
+	char *argv[32];
+	char text[8][ADDRESS_TEXT_SIZE];
+};
+/* `child` is borrowed: "control" or "proxy". */
+void run_options_to_arguments(const struct run_options *options, const char *child,
+			      struct run_arguments *ret);
+
 /* Descriptors that a child finds open. */
 #define CHILD_CHANNEL_FD 3 /* SOCK_SEQPACKET to the keeper, non-blocking is the child's choice */
-#define CHILD_API_FD 4     /* control only: the API's listening socket */
+#define CHILD_API_FD 4 /* control only: the API's listening socket */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that outlives the traffic process: one memfd that the keeper makes and passes on. Written by the
- * proxy's threads with atomics; a reader may see any moment's values. Sparse: pages that nobody touched cost nothing.
+ * Memory that outlives the traffic process: one memfd that the keeper makes and passes on. Written
+ * by the proxy's threads with atomics; a reader may see any moment's values. Sparse: pages that
+ * nobody touched cost nothing.
  */
 #ifndef PROCESS_REGIONS_H
 #define PROCESS_REGIONS_H

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Builds a log line on the stack and writes it with one write(2). Runs on any thread; the settings
+ * are written once, before threads exist. A line that does not fit is cut inside its last value and
+ * stays well formed.
+ */
+#include "process/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LINE_MOST 2000
+#define LINE_TAIL 3 /* kept free for what ends a line: a quote, a brace, a newline */
+#define PAIRS_MOST 16
+#define VALUE_BUFFERS 16
+#define VALUE_BUFFER_SIZE 64
+
+static struct {
+	const char *process;
+	enum log_level level;
+	enum log_format format;
+} settings = { "setia", LOG_LEVEL_INFO, LOG_KEY_VALUE };
+
+struct line {
+	char text[LINE_MOST];
+	size_t size;
+	bool is_full;
+};
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+void log_init(const char *process, enum log_level level, enum log_format format)
+{
+	settings.process = process;
+	settings.level = level;
+	settings.format = format;
+}
+
+enum log_level log_level_of(const char *name)
+{
+	for (int level = LOG_LEVEL_ERROR; name && level <= LOG_LEVEL_DEBUG; level++) {
+		if (strcmp(name, level_names[level]) == 0)
+			return (enum log_level)level;
+	}
+	return (enum log_level)0;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	if (level < LOG_LEVEL_ERROR || level > LOG_LEVEL_DEBUG)
+		return "unknown";
+	return level_names[level];
+}
+
+bool log_is_on(enum log_level level)
+{
+	return level <= settings.level;
+}
+
+/* All of `text` or nothing, so that an escape is never cut in two. */
+static bool line_put(struct line *line, const char *text, size_t size)
+{
+	if (line->is_full || size > sizeof(line->text) - LINE_TAIL - line->size) {
+		line->is_full = true;
+		return false;
+	}
+	memcpy(line->text + line->size, text, size);
+	line->size += size;
+	return true;
+}
+
+static void line_put_text(struct line *line, const char *text)
+{
+	line_put(line, text, strlen(text));
+}
+
+/*
+ * The length of the printable UTF-8 character at `text`, or 0: overlong forms, surrogates and the
+ * C1 controls (which steer some terminals) are not printable.
+ */
+static size_t character_size(const unsigned char *text)
+{
+	if (text[0] >= 0xc2 && text[0] <= 0xdf) {
+		bool is_control = text[0] == 0xc2 && text[1] < 0xa0;
+
+		return (text[1] & 0xc0) == 0x80 && !is_control ? 2 : 0;
+	}
+	if (text[0] >= 0xe0 && text[0] <= 0xef) {
+		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80)
+			return 0;
+		if (text[0] == 0xe0 && text[1] < 0xa0)
+			return 0;
+		return text[0] == 0xed && text[1] > 0x9f ? 0 : 3;
+	}
+	if (text[0] >= 0xf0 && text[0] <= 0xf4) {
+		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80 ||
+		    (text[3] & 0xc0) != 0x80)
+			return 0;
+		if (text[0] == 0xf0 && text[1] < 0x90)
+			return 0;
+		return text[0] == 0xf4 && text[1] > 0x8f ? 0 : 4;
+	}
+	return 0;
+}
+
+/* The inside of a quoted value. JSON has no byte escape, so a byte that is no character becomes
+ * U+FFFD there. */
+static void line_put_escaped(struct line *line, const char *value)
+{
+	const unsigned char *at = (const unsigned char *)value;
+	bool is_json = settings.format == LOG_JSON;
+
+	while (*at && !line->is_full) {
+		size_t size = 1;
+		char escape[8];
+
+		if (*at == '"' || *at == '\\') {
+			snprintf(escape, sizeof(escape), "\\%c", *at);
+		} else if (*at == '\n') {
+			snprintf(escape, sizeof(escape), "\\n");
+		} else if (*at < 0x20 || *at == 0x7f) {
+			snprintf(escape, sizeof(escape), is_json ? "\\u%04x" : "\\x%02x", *at);
+		} else if (*at < 0x80 || (size = character_size(at)) > 0) {
+			line_put(line, (const char *)at, size);
+			at += size;
+			continue;
+		} else if (is_json) {
+			snprintf(escape, sizeof(escape), "\\ufffd");
+		} else {
+			snprintf(escape, sizeof(escape), "\\x%02x", *at);
+		}
+		line_put_text(line, escape);
+		at++;
+	}
+}
+
+static bool value_is_plain(const char *value)
+{
+	if (!*value)
+		return false;
+	for (const unsigned char *at = (const unsigned char *)value; *at; at++) {
+		if (*at <= ' ' || *at >= 0x7f || *at == '"' || *at == '\\' || *at == '=')
+			return false;
+	}
+	return true;
+}
+
+static void line_put_pair(struct line *line, const char *key, const char *value)
+{
+	bool is_json = settings.format == LOG_JSON;
+	char head[64];
+	bool is_quoted = is_json || !value_is_plain(value);
+
+	snprintf(head, sizeof(head), is_json ? "%s\"%.40s\":\"" : "%s%.40s=",
+		 line->size > 1 ? (is_json ? "," : " ") : "", key);
+	if (!line_put(line, head, strlen(head)))
+		return;
+	if (!is_quoted) {
+		/* A plain value is cut where the room ends. */
+		size_t size = strlen(value), room = sizeof(line->text) - LINE_TAIL - line->size;
+
+		line->is_full = size > room;
+		memcpy(line->text + line->size, value, size > room ? room : size);
+		line->size += size > room ? room : size;
+		return;
+	}
+	if (!is_json)
+		line_put_text(line, "\"");
+	line_put_escaped(line, value);
+	line->text[line->size++] = '"';
+}
+
+static void line_put_time(struct line *line)
+{
+	int64_t wall_us = clock_wall_us();
+	time_t seconds = (time_t)(wall_us / 1000000);
+	char text[64];
+	struct tm tm;
+	size_t size;
+
+	if (!gmtime_r(&seconds, &tm))
+		memset(&tm, 0, sizeof(tm));
+	size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + size, sizeof(text) - size, ".%03dZ", (int)(wall_us / 1000 % 1000));
+	line_put_pair(line, "time", text);
+}
+
+static void line_write(const struct line *line)
+{
+	ssize_t written;
+
+	/* A log that cannot be written has nowhere to say so. */
+	do {
+		written = write(STDERR_FILENO, line->text, line->size);
+	} while (written < 0 && errno == EINTR);
+}
+
+void log_event(enum log_level level, const char *event, ...)
+{
+	struct line line = { .size = 0 };
+	int error = errno;
+	va_list pairs;
+
+	if (!log_is_on(level))
+		return;
+	if (settings.format == LOG_JSON)
+		line_put_text(&line, "{");
+	line_put_time(&line);
+	line_put_pair(&line, "level", log_level_name(level));
+	line_put_pair(&line, "process", settings.process);
+	line_put_pair(&line, "event", event);
+	va_start(pairs, event);
+	for (int i = 0; i < PAIRS_MOST && !line.is_full; i++) {
+		const char *key = va_arg(pairs, const char *);
+		const char *value;
+
+		if (!key)
+			break;
+		value = va_arg(pairs, const char *);
+		line_put_pair(&line, key, value ? value : "-");
+	}
+	va_end(pairs);
+	if (settings.format == LOG_JSON)
+		line.text[line.size++] = '}';
+	line.text[line.size++] = '\n';
+	line_write(&line);
+	errno = error;
+}
+
+static char *next_buffer(void)
+{
+	static _Thread_local char buffers[VALUE_BUFFERS][VALUE_BUFFER_SIZE];
+	static _Thread_local unsigned turn;
+
+	return buffers[turn++ % VALUE_BUFFERS];
+}
+
+const char *log_number(int64_t value)
+{
+	char *buffer = next_buffer();
+
+	snprintf(buffer, VALUE_BUFFER_SIZE, "%lld", (long long)value);
+	return buffer;
+}
+
+const char *log_errno(int error)
+{
+	char *buffer = next_buffer();
+	char text[VALUE_BUFFER_SIZE];
+
+	snprintf(buffer, VALUE_BUFFER_SIZE, "%s",
+		 strerror_r(error < 0 ? -error : error, text, sizeof(text)));
+	return buffer;
+}
