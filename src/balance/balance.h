@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Choosing a target among a rule's, pure. Weighted round robin is the smooth order of nginx
- * (each period spreads every server as evenly as its weight allows), laid out once when the snapshot
- * is built; at run time a turn is one number taken from a counter that all workers share, so the
- * spread is exact over workers and costs one atomic addition.
+ * (each period spreads every server as evenly as its weight allows), laid out once when the
+ * snapshot is built (model/turns.h); at run time a turn is one number taken from a counter that all
+ * workers share, so the spread is exact over workers and costs one atomic addition.
  */
 #ifndef BALANCE_BALANCE_H
 #define BALANCE_BALANCE_H
@@ -14,25 +14,19 @@
 #include "model/snapshot.h"
 
 /*
- * Lays out one period of smooth weighted round robin over `weights[0..count)`: sum(weights)/gcd entries,
- * each an index into weights. Returns the number of entries the period has, and writes them when it
- * is not above `room`. 0 when all weights are 0. count <= LIMIT_TARGETS_PER_RULE.
- */
-size_t round_robin_layout(const uint16_t *weights, size_t count, uint16_t *ret_turns, size_t room);
-
-/*
- * Where the turn goes on after a rule's targets or weights changed: the position in the new order that
- * continues the old one, so that an edit gives nobody a second turn in a row and skips nobody: the
- * server whose turn it was next (or, when it is gone, the next one that still is there) comes next.
- * `old_position` is within the old run. 0 when nothing carries over.
+ * Where the turn goes on after a rule's targets or weights changed: the position in the new order
+ * that continues the old one, so that an edit gives nobody a second turn in a row and skips nobody:
+ * the server whose turn it was next (or, when it is gone, the next one that still is there) comes
+ * next. `old_position` is within the old run. 0 when nothing carries over.
  */
 uint32_t round_robin_carry(const struct snapshot *old, const struct snapshot_rule *old_rule,
 			   uint32_t old_position, const struct snapshot *new,
 			   const struct snapshot_rule *new_rule);
 
 /*
- * The target of turn `turn` (any number; the period wraps), as a row in snapshot->targets, passing over the
- * rows in `tried[0..tried_count)`. SNAPSHOT_NONE when no target has weight or all were tried.
+ * The target of turn `turn` (any number; the period wraps), as a row in snapshot->targets, passing
+ * over the rows in `tried[0..tried_count)`. SNAPSHOT_NONE when no target has weight or all were
+ * tried.
  */
 uint32_t round_robin_choose(const struct snapshot *snapshot, const struct snapshot_rule *rule,
 			    uint64_t turn, const uint32_t *tried, size_t tried_count);

@@ -6,17 +6,22 @@
 #ifndef MODEL_LIMITS_H
 #define MODEL_LIMITS_H
 
-/* Numbers of things. The quotas are the reference's defaults (features.md 15) and operator settings. */
+/* A table, aligned by hand. */
+/* clang-format off */
+
+/* Numbers of things. Quotas are the reference's defaults (features.md 15) and operator settings. */
 #define QUOTA_INSTANCES 100		/* per network type */
 #define QUOTA_LISTENERS 50		/* per instance */
 #define QUOTA_RULES 50			/* per HTTP listener */
 #define QUOTA_TARGETS 100		/* per rule or layer-4 listener */
+#define LIMIT_INSTANCES 4096		/* rows of a snapshot; the quota is 100 per network type */
 #define LIMIT_LISTENERS 16384		/* slots of the shared regions; 1,000 is a large site */
-#define LIMIT_RULES 65536		/* slots: one cache line each in the turn region = 4 MiB, sparse */
+#define LIMIT_RULES 65536		/* slots: a cache line each of the turns = 4 MiB, sparse */
 #define LIMIT_TARGETS 262144		/* slots: 100,000 targets is the largest measured load */
-#define LIMIT_TARGETS_PER_RULE 1000	/* an index fits 16 bits; above it a search per request hurts */
+#define LIMIT_TARGETS_PER_RULE 1000	/* an index fits 16 bits; more makes searches hurt */
 #define LIMIT_WORKERS 64		/* columns of counters; a thread per core */
-#define LIMIT_SNAPSHOT_SIZE (1u << 30)	/* offsets are 32 bits; 100,000 targets need about 20 MB */
+#define LIMIT_SNAPSHOT_SIZE (1u << 30)	/* offsets are 32 bits; 100,000 targets need 6 MB */
+#define LIMIT_NUMBER ((1ull << 48) - 1)	/* of a noun: tokens seal numbers into six bytes */
 
 /* Texts, in bytes. */
 #define LIMIT_NAME 80			/* api.md: names 1..80 characters */
@@ -68,5 +73,7 @@
 #define FILE_CONFIG_MOST (64u << 20)	/* a YAML file */
 #define GRACE_DEFAULT_S 30
 #define PUBLISH_INTERVAL_MS 50		/* at most one snapshot per this long */
+
+/* clang-format on */
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The nouns: instance -> listener -> rule (layer 7 only) -> target, as control keeps them in memory.
- * The store is the truth; these are its image, changed together with it and reloaded from it when a
- * transaction is rolled back. One thread (control's) owns everything here. Strings are owned by the
- * noun that holds them and are never NULL unless the comment says so.
+ * The nouns: instance -> listener -> rule (layer 7 only) -> target, as control keeps them in
+ * memory. The store is the truth; these are its image, changed together with it and reloaded from
+ * it when a transaction is rolled back. One thread (control's) owns everything here. Strings are
+ * owned by the noun that holds them and are never NULL unless the comment says so.
  *
  * Numbers (`number`) are given by the store, rise, and are never used twice; slots are small dense
  * indexes into the shared regions and may be used again after their owner is gone.
@@ -16,40 +16,16 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "model/health_check.h"
 #include "model/limits.h"
-
-enum protocol { PROTOCOL_HTTP = 1, PROTOCOL_HTTPS, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_TCP_SSL, PROTOCOL_QUIC };
-enum scheduler { SCHEDULER_WRR = 1, SCHEDULER_LEAST_CONN, SCHEDULER_IP_HASH };
-enum network { NETWORK_OPEN = 1, NETWORK_INTERNAL };
-enum check_type { CHECK_TCP = 1, CHECK_HTTP, CHECK_HTTPS, CHECK_GRPC, CHECK_PING, CHECK_CUSTOM };
-enum forward_type { FORWARD_HTTP = 1, FORWARD_HTTPS, FORWARD_GRPC, FORWARD_GRPCS };
-
-/* api.md section 5, HealthCheck. NULL strings mean "not given". */
-struct health_check {
-	bool is_on;
-	uint8_t type;          /* enum check_type */
-	uint8_t timeout_s;     /* 2..60, below interval_s */
-	uint16_t interval_s;   /* 2..300 */
-	uint8_t healthy_count; /* 2..10 */
-	uint8_t unhealthy_count;
-	uint8_t http_code;     /* mask 1..31 */
-	bool is_get;           /* else HEAD */
-	int32_t port;          /* 0 = the target's port */
-	char *path;            /* NULL = "/" */
-	char *domain;          /* NULL = the rule's domain */
-	char *http_version;    /* NULL, "HTTP/1.0", "HTTP/1.1" */
-	char *context_type;    /* NULL, "TEXT", "HEX" */
-	char *send_context;
-	char *receive_context;
-	char *extended_code;
-};
+#include "model/words.h"
 
 struct target {
 	uint64_t number; /* its stable id: another registration is another target (SP-43) */
 	uint32_t slot;
 	struct address address;
 	uint16_t weight; /* 0..100 */
-	char *tag;       /* "" when none */
+	char *tag; /* "" when none */
 	int64_t created_at; /* wall seconds, like every created_at */
 };
 
@@ -57,14 +33,14 @@ struct rule {
 	uint64_t number;
 	uint32_t slot;
 	char id[LIMIT_ID]; /* loc-xxxxxxxx */
-	char *domain;      /* lower case; "" = any host */
-	char *url;         /* as given: "/path" prefix, "=/path" exact */
+	char *domain; /* lower case; "" = any host */
+	char *url; /* as given: "/path" prefix, "=/path" exact */
 	uint8_t scheduler;
 	uint8_t forward_type;
 	bool has_http2;
-	bool strips_cookie;        /* extension: the target does not see the persistence cookie */
+	bool strips_cookie; /* extension: the target does not see the persistence cookie */
 	uint32_t session_expire_s; /* 0 = off */
-	char *cookie_name;         /* "" = COOKIE_NAME_DEFAULT */
+	char *cookie_name; /* "" = COOKIE_NAME_DEFAULT */
 	struct health_check health_check;
 	int64_t created_at;
 	struct target **targets; /* by rising number */
@@ -78,10 +54,10 @@ struct listener {
 	char *name;
 	uint8_t protocol;
 	uint16_t port;
-	uint8_t scheduler;         /* layer 4 */
+	uint8_t scheduler; /* layer 4 */
 	uint32_t session_expire_s; /* layer 4 */
-	bool has_keepalive;        /* to targets; KeepaliveEnable */
-	char *default_domain;      /* HTTP: the domain that unmatched hosts go to; "" = none */
+	bool has_keepalive; /* to targets; KeepaliveEnable */
+	char *default_domain; /* HTTP: the domain that unmatched hosts go to; "" = none */
 	struct health_check health_check; /* layer 4 */
 	int64_t created_at;
 	int bind_error; /* errno of the last attempt to open its port; 0 = open or not tried yet */
@@ -105,7 +81,7 @@ struct instance {
 	bool passes_to_target; /* LoadBalancerPassToTarget: kept and echoed */
 	int64_t project_id;
 	char *vpc_id, *subnet_id; /* kept and echoed; "" when none */
-	uint32_t bandwidth_out;   /* kept and echoed, Mbit/s */
+	uint32_t bandwidth_out; /* kept and echoed, Mbit/s */
 	int64_t created_at;
 	struct tag *tags;
 	size_t tag_count;
@@ -115,10 +91,10 @@ struct instance {
 
 /* A key that seals persistence cookies. */
 struct cookie_key {
-	uint8_t id;          /* 1..255, rises and wraps */
-	uint8_t secret[32];  /* AES-SIV with two 128-bit halves, RFC 5297 */
-	int64_t created_s;   /* session seconds */
-	int64_t retired_s;   /* session seconds; 0 = the one that seals */
+	uint8_t id; /* 1..255, rises and wraps */
+	uint8_t secret[32]; /* AES-SIV with two 128-bit halves, RFC 5297 */
+	int64_t created_s; /* session seconds */
+	int64_t retired_s; /* session seconds; 0 = the one that seals */
 };
 
 struct model {
@@ -140,13 +116,11 @@ struct instance *instance_free(struct instance *instance);
 struct listener *listener_free(struct listener *listener);
 struct rule *rule_free(struct rule *rule);
 struct target *target_free(struct target *target);
-void health_check_done(struct health_check *check);
-/* The defaults of api.md section 5 for a check of this protocol. */
-void health_check_defaults(struct health_check *check, enum protocol protocol);
-/* -ENOMEM; *ret untouched then. */
-int health_check_copy(const struct health_check *from, struct health_check *ret);
 
-/* Append keeps the order by number; all return -ENOMEM with nothing changed. The parent owns the child. */
+/*
+ * Append keeps the order by number; all return -ENOMEM with nothing changed. The parent owns the
+ * child from then on.
+ */
 int model_add_instance(struct model *model, struct instance *instance);
 int instance_add_listener(struct instance *instance, struct listener *listener);
 int listener_add_rule(struct listener *listener, struct rule *rule);
@@ -165,17 +139,5 @@ struct rule *listener_find_rule(const struct listener *listener, const char *id)
 struct rule *listener_find_rule_by_url(const struct listener *listener, const char *domain,
 				       const char *url);
 struct target *rule_find_target(const struct rule *rule, const struct address *address);
-
-/* API words; NULL for a value outside the enumeration. The parsers return 0 for an unknown word. */
-const char *protocol_name(enum protocol protocol);
-const char *scheduler_name(enum scheduler scheduler);
-const char *network_name(enum network network);
-const char *check_type_name(enum check_type type);
-const char *forward_type_name(enum forward_type type);
-enum protocol protocol_of(const char *name);
-enum scheduler scheduler_of(const char *name);
-enum network network_of(const char *name);
-enum check_type check_type_of(const char *name);
-enum forward_type forward_type_of(const char *name);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which rule answers a request: host, then path, on one listener of a snapshot. Pure; costs a binary
- * search each, whatever the number of rules. features.md section 3.
+ * Which rule answers a request: host, then path, on one listener of a snapshot. Pure; costs a
+ * binary search each, whatever the number of rules. features.md section 3.
  */
 #ifndef MODEL_ROUTE_H
 #define MODEL_ROUTE_H
@@ -9,9 +9,9 @@
 #include "model/snapshot.h"
 
 enum route_kind {
-	ROUTE_RULE,     /* `rule` answers */
-	ROUTE_SLASH,    /* 301 to the same path with "/" behind it */
-	ROUTE_NONE,     /* 404 */
+	ROUTE_RULE, /* `rule` answers */
+	ROUTE_SLASH, /* 301 to the same path with "/" behind it */
+	ROUTE_NONE, /* 404 */
 };
 
 struct route {
@@ -21,9 +21,10 @@ struct route {
 };
 
 /*
- * `host` is the Host field or authority without its port, any case; `path` is the request target's path
- * without the query. Host order: exact domain, then rules without a domain, then the default domain.
- * Path order: exact, then longest prefix. There is no fall-through from one host to another.
+ * `host` is the Host field or authority without its port, any case; `path` is the request target's
+ * path without the query. Host order: exact domain, then rules without a domain, then the default
+ * domain. Path order: exact, then longest prefix. There is no fall-through from one host to
+ * another.
  */
 struct route route_find(const struct snapshot *snapshot, const struct snapshot_listener *listener,
 			struct bytes host, struct bytes path);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules that a configuration has to keep, one function a rule, used alike by the API and the YAML
- * reader. Pure. Each returns 0, or -EINVAL with *problem filled: `field` is the path to report, the
- * code is the one api.md names for that field.
+ * The rules that a configuration has to keep, one function a rule, used alike by the API and the
+ * YAML reader. Pure. Each returns 0, or -EINVAL with *problem filled: `field` is the path to
+ * report, the code is the one api.md names for that field.
  */
 #ifndef MODEL_VALIDATE_H
 #define MODEL_VALIDATE_H
@@ -13,7 +13,8 @@
 /* features.md 1: 1..80 characters of valid UTF-8, no control characters, no supplementary plane. */
 int validate_name(const char *name, const char *field, struct problem *problem);
 
-/* features.md 3. Exact domains only; wildcards and regular expressions answer UnsupportedOperation. */
+/* features.md 3. Exact domains only; wildcards and regular expressions answer UnsupportedOperation.
+ */
 int validate_domain(const char *domain, const char *field, struct problem *problem);
 
 /* features.md 3. "/prefix" and "=/exact"; "^~", "~" and "~*" answer UnsupportedOperation. */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rows of a snapshot, byte for byte as they lie in the file: a header, then the sections in the
+ * order of their names, each on a multiple of 8, zeros between. The bytes are native (one machine
+ * writes and reads them); `version` rises with every change of a row's shape. Integers only, no
+ * pointers; every row's size is a multiple of 8, and bytes without a meaning are zero.
+ */
+#ifndef MODEL_SNAPSHOT_ROWS_H
+#define MODEL_SNAPSHOT_ROWS_H
+
+#include <stdint.h>
+
+#include "base/address.h"
+#include "model/limits.h"
+
+#define SNAPSHOT_MAGIC 0x3154455341494553ull
+#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_NONE UINT32_MAX /* "no row" in an index field */
+
+enum snapshot_section_name {
+	SNAPSHOT_INSTANCES,
+	SNAPSHOT_LISTENERS,
+	SNAPSHOT_HOSTS, /* per listener one run, sorted by domain (bytes_compare), each once */
+	SNAPSHOT_PATHS, /* per host two runs: exact, then prefixes; each sorted by path, once */
+	SNAPSHOT_RULES,
+	SNAPSHOT_TARGETS, /* per rule one run, by rising number */
+	SNAPSHOT_TURNS, /* uint16_t: positions within a rule's run of targets; runs may be shared */
+	SNAPSHOT_KEYS, /* newest first; row 0 seals */
+	SNAPSHOT_TEXT, /* bytes */
+	SNAPSHOT_SECTIONS,
+};
+
+struct snapshot_section {
+	uint32_t offset; /* from the start of the file, multiple of 8 */
+	uint32_t count; /* rows (bytes in SNAPSHOT_TEXT) */
+};
+
+struct snapshot_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t generation; /* rises with every snapshot that control builds; never 0 */
+	uint64_t size; /* of the whole file */
+	uint64_t checksum; /* snapshot_checksum */
+	struct snapshot_section sections[SNAPSHOT_SECTIONS];
+};
+
+struct snapshot_text {
+	uint32_t offset; /* into SNAPSHOT_TEXT; a NUL that is not counted follows the bytes */
+	uint32_t size;
+};
+
+struct snapshot_run {
+	uint32_t first, count;
+};
+
+struct snapshot_instance {
+	char id[LIMIT_ID];
+	struct snapshot_text name;
+};
+
+struct snapshot_listener {
+	uint64_t number; /* stable, never reused: the key of its sockets */
+	char id[LIMIT_ID];
+	struct address address; /* where it listens; unique by (address, transport) */
+	uint32_t slot;
+	uint32_t instance;
+	struct snapshot_run hosts;
+	uint32_t any_host; /* the host row of rules without a domain, or SNAPSHOT_NONE */
+	uint32_t default_host; /* where unmatched hosts go, or SNAPSHOT_NONE */
+	uint8_t protocol; /* enum protocol */
+	uint8_t has_keepalive; /* connections to targets are kept for further requests */
+	uint8_t unused[2];
+	uint32_t header_timeout_ms;
+	uint32_t body_timeout_ms;
+	uint32_t keepalive_timeout_ms; /* 0 = every answer closes */
+	uint32_t keepalive_requests;
+	uint32_t connect_timeout_ms;
+	uint32_t read_timeout_ms;
+	uint32_t send_timeout_ms;
+	uint32_t client_send_timeout_ms;
+	uint64_t body_most;
+};
+
+struct snapshot_host {
+	struct snapshot_text domain; /* lower case; empty for any_host */
+	struct snapshot_run exact;
+	struct snapshot_run prefix;
+};
+
+struct snapshot_path {
+	struct snapshot_text path; /* without the "=" */
+	uint32_t rule;
+	uint32_t parent; /* prefixes: this host's longest other one that begins it, or NONE */
+};
+
+struct snapshot_rule {
+	uint64_t number; /* stable; sealed into its cookies */
+	char id[LIMIT_ID];
+	uint32_t slot;
+	uint32_t listener;
+	struct snapshot_text domain, url, cookie_name;
+	uint32_t session_expire_s; /* 0 = no persistence */
+	uint8_t scheduler;
+	uint8_t strips_cookie;
+	uint8_t unused[2];
+	struct snapshot_run targets;
+	struct snapshot_run turns; /* one period of the order; empty when all weights are 0 */
+};
+
+struct snapshot_target {
+	uint64_t number; /* stable, never reused; sealed into cookies */
+	struct address address;
+	uint32_t slot;
+	uint32_t rule;
+	uint16_t weight;
+	uint16_t unused[5];
+};
+
+struct snapshot_key {
+	uint8_t id;
+	uint8_t unused[7];
+	uint8_t secret[32];
+	int64_t retired_s; /* session seconds; 0 = not retired */
+};
+
+/* What snapshot_header.checksum must be: a hash of the header without that field, and of the rest.
+ */
+uint64_t snapshot_checksum(const void *data, size_t size);
+
+#endif
