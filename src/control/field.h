@@ -42,7 +42,7 @@ struct field {
 	const char *length_code; /* NULL = InvalidParameterValue.Length */
 	const char *const *words; /* texts: the allowed ones, NULL ended (InvalidParameterValue); NULL = any */
 	const struct field *fields; /* objects: their members */
-	const char *neutral;  /* FIELD_UNSUPPORTED texts: the one word that changes nothing */
+	const char *neutral;  /* FIELD_UNSUPPORTED texts and integers ("-1"): the one value that changes nothing */
 	const char *about;    /* one sentence for docs/api.md; says so when it is an extension */
 };
 
@@ -53,6 +53,11 @@ struct field {
  */
 int fields_check(const struct field *fields, const json_t *input, const char *path,
 		 struct problem *problem);
+
+/* The row of this name, or NULL. */
+const struct field *field_find(const struct field *fields, const char *name);
+/* "a list of strings" */
+const char *field_type_words(enum field_type type);
 
 /*
  * A flattened query (api.md section 1: "Ports.0=8080&HealthCheck.HealthSwitch=1") as the same JSON tree; the table tells how to read numbers and
