@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The value of a persistence cookie: a sealed token of rule, target and second of last use. Sealed
- * with AES-SIV (RFC 5297), which needs no nonce, so the text is a pure function of (key, rule, target,
- * second): it can be computed once per second and remembered. It cannot be forged, and shows no
- * address, no server and no person.
+ * with AES-SIV (RFC 5297), which needs no nonce, so the text is a pure function of (key, rule,
+ * target, second): it can be computed once per second and remembered. It cannot be forged, and
+ * shows no address, no server and no person.
  *
  * Text: base64url, without padding, of  key id (1) | synthetic IV (16) | sealed (16);
- * sealed: rule number (6 bytes), target number (6), stamp (4), big endian. The key id and the format's name are
- * authenticated as associated data.
+ * sealed: rule number (6 bytes), target number (6), stamp (4), big endian. The key id and the
+ * format's name are authenticated as associated data.
  */
 #ifndef STICKY_TOKEN_H
 #define STICKY_TOKEN_H
@@ -20,8 +20,8 @@
 #define TOKEN_TEXT_SIZE 44 /* characters, without NUL; at most 64 by contract */
 
 struct token {
-	uint64_t rule;    /* number, below 2^48 */
-	uint64_t target;  /* number, below 2^48 */
+	uint64_t rule; /* number, below 2^48 */
+	uint64_t target; /* number, below 2^48 */
 	uint32_t stamp_s; /* session seconds of last use */
 };
 
@@ -37,8 +37,8 @@ int token_seal(struct token_box *box, const struct snapshot_key *keys, uint32_t 
 	       const struct token *token, char ret_text[TOKEN_TEXT_SIZE + 1]);
 
 /*
- * -EINVAL malformed (length, alphabet, trailing bits), -ENOKEY no such key or retired longer than COOKIE_KEY_LIFE_S before
- * `now_s`, -EBADMSG not made by this key, -EIO. *ret untouched on failure.
+ * -EINVAL malformed (length, alphabet, trailing bits), -ENOKEY no such key or retired longer than
+ * COOKIE_KEY_LIFE_S before `now_s`, -EBADMSG not made by this key, -EIO. *ret untouched on failure.
  */
 int token_open(struct token_box *box, const struct snapshot_key *keys, uint32_t key_count,
 	       struct bytes text, int64_t now_s, struct token *ret);
