@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The short-lived commands of `setia`: each reads its own command line (argv[0] is the command's name), prints to stdout
- * and errors to stderr, and returns an exit code: 0 done, 1 failed, 2 not understood. One thread, nothing shared.
+ * The short-lived commands of `setia`: each reads its own command line (argv[0] is the command's
+ * name), prints to stdout and errors to stderr, and returns an exit code: 0 done, 1 failed, 2 not
+ * understood. One thread, nothing shared.
  */
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H
