@@ -70,6 +70,9 @@
 #define API_CLOCK_SKEW_S 300		/* X-TC-Timestamp window */
 #define API_KEYS_MOST 64
 #define TASK_KEEP_S 3600		/* finished tasks stay queryable */
+#define AUDIT_CHANGES_MOST 100000	/* newest rows kept: years of hand work, about 30 MB */
+#define AUDIT_REFUSALS_MOST 10000	/* so that a broken client cannot push the changes out */
+#define CLIENT_TOKEN_KEEP_S 86400	/* a client that retries longer than a day asks anew */
 #define FILE_CONFIG_MOST (64u << 20)	/* a YAML file */
 #define GRACE_DEFAULT_S 30
 #define PUBLISH_INTERVAL_MS 50		/* at most one snapshot per this long */
