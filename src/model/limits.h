@@ -65,6 +65,12 @@
 #define API_BODY_MOST (10u << 20)	/* api.md section 1 */
 #define API_QUERY_MOST 32768		/* api.md section 1 */
 #define API_JSON_DEPTH_MOST 32
+#define API_JSON_VALUES_MOST 1000000	/* a parsed value takes about 60 bytes */
+#define API_BODIES_MOST (64u << 20)	/* bytes of bodies held at one time, over all connections */
+#define API_DRAIN_MOST (32u << 20)	/* bytes of a refused body that are read and dropped */
+#define API_HEAD_TIMEOUT_MS 60000	/* from connecting to the end of a request line */
+#define API_IDLE_TIMEOUT_S 75		/* a connection on which nothing moves */
+#define API_REQUEST_TIMEOUT_MS 300000	/* from the request line to the last byte of the answer */
 #define API_RATE_PER_SECOND 20		/* per key and action */
 #define API_CONNECTIONS_MOST 256
 #define API_CLOCK_SKEW_S 300		/* X-TC-Timestamp window */
