@@ -26,7 +26,7 @@ static int list(struct client *client, const char *id)
 	json_t *response = NULL;
 	const json_t *key;
 	size_t i;
-	int error = client_call(client, "ListKeys", json_object(), &response);
+	int error = client_call(client, "ListApiKeys", json_object(), &response);
 
 	if (error)
 		return error;
@@ -45,7 +45,7 @@ static int list(struct client *client, const char *id)
 static int create(struct client *client, const char *id)
 {
 	json_t *response = NULL;
-	int error = client_call(client, "CreateKey", json_object(), &response);
+	int error = client_call(client, "CreateApiKey", json_object(), &response);
 
 	if (error)
 		return error;
@@ -70,19 +70,19 @@ static int call_for_key(struct client *client, const char *action, json_t *input
 
 static int enable(struct client *client, const char *id)
 {
-	return call_for_key(client, "ModifyKey",
+	return call_for_key(client, "ModifyApiKey",
 			    json_pack("{s:s s:b}", "SecretId", id, "Enabled", 1), "enabled");
 }
 
 static int disable(struct client *client, const char *id)
 {
-	return call_for_key(client, "ModifyKey",
+	return call_for_key(client, "ModifyApiKey",
 			    json_pack("{s:s s:b}", "SecretId", id, "Enabled", 0), "disabled");
 }
 
 static int delete (struct client *client, const char *id)
 {
-	return call_for_key(client, "DeleteKey", json_pack("{s:s}", "SecretId", id), "deleted");
+	return call_for_key(client, "DeleteApiKey", json_pack("{s:s}", "SecretId", id), "deleted");
 }
 
 static const struct verb {
