@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing and opening persistence tokens, with what was computed lately kept in two direct-mapped
- * tables. A box belongs to one thread; it owns its contexts, tables and copies of the keys.
+ * Sealing and opening persistence tokens, with what was computed lately kept in two small tables. A
+ * box belongs to one thread; it owns its contexts, tables and copies of the keys.
  *
  * OpenSSL 3.0's AES-SIV takes one message per keying, and keying costs 8 us. So each key is
  * expanded once into a context that is never used itself, and copied for each message, which costs
@@ -25,9 +25,10 @@
 #define TOKEN_NUMBER_MOST ((1ull << 48) - 1)
 #define TOKEN_FORMAT "setia token 1"
 
-/* Powers of two. One entry per target that answers within a second, and per client seen lately. */
+/* Powers of two: one entry per target that answers within a second, and per client seen lately. */
 #define SEALED_ENTRIES 1024
-#define OPENED_ENTRIES 4096
+#define OPENED_SETS 1024
+#define OPENED_WAYS 4 /* with one, a thousand clients would push each other out a time in five */
 
 _Static_assert(TEXT_BASE64URL_SIZE(TOKEN_RAW_SIZE) == TOKEN_TEXT_SIZE, "text and bytes agree");
 
@@ -57,7 +58,8 @@ struct token_box {
 	uint64_t last_serial;
 	struct token_key keys[COOKIE_KEYS_MOST];
 	struct token_entry sealed[SEALED_ENTRIES];
-	struct token_entry opened[OPENED_ENTRIES];
+	unsigned next_way;
+	struct token_entry opened[OPENED_SETS][OPENED_WAYS];
 };
 
 struct token_box *token_box_new(void)
@@ -272,6 +274,27 @@ static const struct snapshot_key *token_ring_find(const struct token_ring *ring,
 	return NULL;
 }
 
+/* Always an entry: the one that holds this text, or one that may be overwritten. */
+static struct token_entry *token_box_opened(struct token_box *box, struct bytes text)
+{
+	struct token_entry *set = box->opened[hash_bytes(text.at, TOKEN_TEXT_SIZE) % OPENED_SETS];
+
+	for (unsigned i = 0; i < OPENED_WAYS; i++) {
+		if (memcmp(set[i].text, text.at, TOKEN_TEXT_SIZE) == 0)
+			return &set[i];
+	}
+	for (unsigned i = 0; i < OPENED_WAYS; i++) {
+		if (set[i].serial == 0)
+			return &set[i];
+	}
+	return &set[box->next_way++ % OPENED_WAYS];
+}
+
+static bool token_entry_holds(const struct token_entry *entry, struct bytes text)
+{
+	return entry->serial != 0 && memcmp(entry->text, text.at, TOKEN_TEXT_SIZE) == 0;
+}
+
 static int token_open_afresh(struct token_box *box, struct token_entry *entry,
 			     const struct token_ring *ring, struct bytes text, struct token *ret)
 {
@@ -306,8 +329,8 @@ int token_open(struct token_box *box, const struct snapshot_key *keys, uint32_t 
 
 	if (text.size != TOKEN_TEXT_SIZE)
 		return -EINVAL;
-	entry = &box->opened[hash_bytes(text.at, TOKEN_TEXT_SIZE) % OPENED_ENTRIES];
-	if (entry->serial != 0 && memcmp(entry->text, text.at, TOKEN_TEXT_SIZE) == 0) {
+	entry = token_box_opened(box, text);
+	if (token_entry_holds(entry, text)) {
 		const struct snapshot_key *key = token_ring_find(&ring, entry->key_id);
 
 		if (!key)
