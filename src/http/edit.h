@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing heads: a message as it goes on to the next hop, and the answers that the balancer makes
- * itself. Every function writes into `out` and returns the size, or -ENOBUFS when it does not fit.
+ * itself. Every function writes into `out`, which must not overlap its input, and returns the size,
+ * or -ENOBUFS when it does not fit.
  */
 #ifndef HTTP_EDIT_H
 #define HTTP_EDIT_H
@@ -9,42 +10,52 @@
 #include "http/message.h"
 
 struct http_request_edit {
-	struct bytes client_ip;    /* appended to X-Forwarded-For, sets X-Real-IP */
-	struct bytes proto;        /* "http" or "https": sets X-Forwarded-Proto */
-	struct bytes port;         /* decimal listener port: sets X-Forwarded-Port */
-	struct bytes host;         /* used for Host when the request has none (HTTP/1.0): the listener's address */
+	struct bytes client_ip; /* appended to X-Forwarded-For, sets X-Real-IP */
+	struct bytes proto; /* "http" or "https": sets X-Forwarded-Proto */
+	struct bytes port; /* decimal listener port: sets X-Forwarded-Port */
+	struct bytes host; /* for Host when the request has none: the listener's address */
 	struct bytes strip_cookie; /* a cookie of this name is left out; empty = none */
-	bool keeps_connection;     /* the connection to the server is to stay open */
+	bool keeps_connection; /* the connection to the server is to stay open */
 };
 
 /*
- * The request as HTTP/1.1 to a server: origin-form target, one Host first (from the absolute-form target if there
- * was one), end-to-end fields in their order and bytes, hop-by-hop fields removed (RFC 9110 7.6.1: Connection and what it
- * names, Keep-Alive, Proxy-Connection, TE except trailers, Trailer, Transfer-Encoding, Upgrade, Proxy-Authorization stays),
- * framing written anew, Upgrade and Connection kept for a websocket, Expect kept.
+ * The request as HTTP/1.1 to a server: origin-form target, one Host first (from the absolute-form
+ * target if there was one), end-to-end fields in their order and bytes, hop-by-hop fields removed
+ * (RFC 9110 7.6.1: Connection and what it names, Keep-Alive, Proxy-Connection, TE, Trailer,
+ * Transfer-Encoding, Upgrade, HTTP2-Settings; Proxy-Authorization stays), then X-Forwarded-For,
+ * -Proto, -Port, X-Real-IP, framing and Connection written anew; Content-Length is written anew in
+ * its place. TE: trailers goes too, since it promises that trailers are not dropped on the way, and
+ * http_chunked_decode drops them. Upgrade and Connection are kept for a websocket, Expect for
+ * HTTP/1.1.
  */
 int http_request_edit(const char *head, const struct http_request *request,
 		      const struct http_request_edit *edit, char *out, size_t room);
 
 struct http_response_edit {
-	uint8_t client_minor;    /* a 1.0 client gets no chunked coding: its body ends with the connection */
-	bool keeps_connection;   /* the client's connection stays open; else Connection: close */
+	uint8_t client_minor; /* a 1.0 client gets no chunked coding: its body ends with the
+				 connection */
+	bool keeps_connection; /* the client's connection stays open; else Connection: close */
 	struct bytes set_cookie; /* value of one more Set-Cookie field; empty = none */
-	struct bytes date;       /* used when the answer has no Date; empty = add none */
+	struct bytes date; /* used when the answer has no Date; empty = add none */
 };
 
 /*
- * The answer as HTTP/1.1 to a client: same rules. Status and reason as they came, all fields in their bytes; only
- * hop-by-hop ones and the framing are written anew. 1xx heads pass with their fields. A body of HTTP_UNTIL_CLOSE goes to a
- * 1.1 client as chunked. *ret_framing says how the body must be sent: HTTP_NO_BODY, _LENGTH, _CHUNKED, _UNTIL_CLOSE.
+ * The answer as HTTP/1.1 to a client: same rules. Status and reason as they came, all fields in
+ * their bytes; only hop-by-hop ones and the framing are written anew. 1xx heads pass with their
+ * fields, to a 1.0 client not at all (0 is returned). A body of HTTP_UNTIL_CLOSE goes to a 1.1
+ * client as chunked. *ret_framing says how the body must be sent: HTTP_NO_BODY, _LENGTH, _CHUNKED,
+ * or _UNTIL_CLOSE, which closes the connection whatever keeps_connection says.
  */
 int http_response_edit(const char *head, const struct http_response *response,
 		       const struct http_response_edit *edit, char *out, size_t room,
 		       enum http_framing *ret_framing);
 
 /*
- * A whole answer made by the balancer, head and small HTML body naming the status and the request id. `location` for 301.
- * `is_head`: no body follows, its length is still told. `date` is an IMF-fixdate.
+ * A whole answer made by the balancer, head and small HTML body naming the status and the request
+ * id. `location` for 301. `is_head`: no body follows, its length is still told. `date` is an
+ * IMF-fixdate. -EINVAL for a status below 200, or when a byte of the request id (token), the
+ * location (as in request targets) or the date could end its line; 1 KiB and the location's size
+ * are enough room for any.
  */
 struct http_answer {
 	unsigned status;
@@ -54,10 +65,12 @@ struct http_answer {
 };
 int http_answer_write(const struct http_answer *answer, char *out, size_t room);
 
+/* "Unknown" for a status that is not in the list. */
 const char *http_status_text(unsigned status);
 
 #define HTTP_DATE_SIZE 29
-/* IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 5.6.7, and NUL. `wall_s` 0..253402300799. */
+/* IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 5.6.7, and NUL. Other years are clamped.
+ */
 void http_date_write(int64_t wall_s, char text[HTTP_DATE_SIZE + 1]);
 
 #endif

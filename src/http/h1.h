@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/1.x bytes in, messages out. Strict: whatever two parsers could read differently is refused
- * (RFC 9112 sections 2.2, 3, 5, 6, 7; RFC 9110 sections 5.5, 8.6), so nothing ambiguous is ever forwarded.
+ * (RFC 9112 sections 2.2, 3, 5, 6, 7; RFC 9110 sections 5.5, 8.6), so nothing ambiguous is ever
+ * forwarded.
  */
 #ifndef HTTP_H1_H
 #define HTTP_H1_H
@@ -10,14 +11,15 @@
 
 /* Where the search for a head's end goes on when more bytes came. Zero it for a new message. */
 struct http_scan {
-	uint32_t at;         /* bytes looked at */
-	uint32_t line_start; /* where the unfinished line begins */
+	uint32_t at; /* bytes looked at */
 };
 
 /*
- * Looks for the end of a head, from where it stopped last time. Leading empty lines of a request are not
- * part of the head: skip them first with http_skip_empty_lines. Returns the head's size with its empty line,
- * 0 when more bytes are needed, -EBADMSG for a bare LF, or a NUL seen so far.
+ * Looks for the end of a head, from where it stopped last time. Returns the head's size with its
+ * empty line, 0 when more bytes are needed, -EBADMSG for a bare LF or a NUL seen so far. Leading
+ * empty lines of a request are not part of the head: skip them with http_skip_empty_lines before
+ * every scan of an unfinished head (a CR may have come alone), and zero the scan when some were
+ * skipped.
  */
 int http_head_scan(const char *data, size_t size, struct http_scan *scan);
 
@@ -25,14 +27,17 @@ int http_head_scan(const char *data, size_t size, struct http_scan *scan);
 size_t http_skip_empty_lines(const char *data, size_t size);
 
 /*
- * Reads one whole head. Returns 0, or the status to answer with: 400, 405 (CONNECT), 414 (target), 431
- * (fields), 501 (unknown transfer coding), 505. The connection cannot be used further after any of them.
+ * Reads one whole head. Returns 0, or the status to answer with: 400, 405 (CONNECT), 414 (target),
+ * 417 (Expect other than 100-continue), 431 (fields, or options in Connection), 501 (unknown
+ * transfer coding), 505. The connection cannot be used further after any of them, and *ret means
+ * nothing.
  */
 int http_request_parse(const char *head, size_t size, struct http_request *ret);
 
 /*
- * Reads one whole head of an answer to a request of `method`. Returns 0, or -EBADMSG when it is not to be
- * trusted (the client gets 502).
+ * Reads one whole head of an answer to a request of `method`. Returns 0, or -EBADMSG when it is not
+ * to be trusted (the client gets 502, and *ret means nothing). Heads of status 100..199 other than
+ * 101 are informational: another head follows.
  */
 int http_response_parse(const char *head, size_t size, enum http_method method,
 			struct http_response *ret);
@@ -41,21 +46,23 @@ int http_response_parse(const char *head, size_t size, enum http_method method,
 struct http_chunked {
 	uint8_t state;
 	uint8_t digits;
-	bool is_done;           /* the last chunk and the trailers are behind us */
-	uint32_t line_size;     /* of the size line or trailers so far */
-	uint64_t left;          /* payload bytes of the current chunk still to come */
+	bool is_done; /* the last chunk and the trailers are behind us */
+	uint32_t line_size; /* of the size line or trailers so far */
+	uint32_t excess; /* framing bytes beyond what the payload so far can justify */
+	uint64_t left; /* payload bytes of the current chunk still to come */
 };
 
 struct http_chunked_step {
-	size_t consumed;     /* bytes of data that are dealt with */
-	size_t payload_at;   /* where the payload found stands in data, in one piece */
+	size_t consumed; /* bytes of data that are dealt with */
+	size_t payload_at; /* where the payload found stands in data, in one piece */
 	size_t payload_size;
 };
 
 /*
- * Decodes as much of `data` as possible, gathering the payload into one piece within `data` (moving bytes only
- * when it came in several chunks). Chunk extensions and trailers are checked and dropped. Stops behind the last
- * chunk's end: what follows is the next message. Returns 0, or -EBADMSG.
+ * Decodes as much of `data` as possible, gathering the payload into one piece within `data` (moving
+ * bytes only when it came in several chunks). Chunk extensions and trailers are checked and
+ * dropped. Stops behind the last chunk's end: what follows is the next message. Returns 0, or
+ * -EBADMSG: bad syntax, a size line or trailers above their roof, or far more framing than payload.
  */
 int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			struct http_chunked_step *ret);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inner header of this folder: the field section of a message on its way to the next hop. Fields
+ * that pass untouched are copied in runs as long as they come, in their very bytes.
+ */
+#ifndef HTTP_FORWARD_H
+#define HTTP_FORWARD_H
+
+#include "http/message.h"
+#include "http/parse.h"
+#include "http/write.h"
+
+/* Never forwarded as they came, in either direction: RFC 9110 section 7.6.1. */
+#define HOP_BY_HOP                                                                \
+	(FIELD_BIT(HTTP_CONNECTION) | FIELD_BIT(HTTP_KEEP_ALIVE) |                \
+	 FIELD_BIT(HTTP_PROXY_CONNECTION) | FIELD_BIT(HTTP_TRANSFER_ENCODING) |   \
+	 FIELD_BIT(HTTP_TE) | FIELD_BIT(HTTP_TRAILER) | FIELD_BIT(HTTP_UPGRADE) | \
+	 FIELD_BIT(HTTP_HTTP2_SETTINGS))
+
+struct forward {
+	const char *head;
+	const struct http_field *fields;
+	unsigned count;
+	uint32_t head_size;
+	uint32_t dropped; /* bits of the fields that are left out */
+	uint64_t length; /* for Content-Length, which is written anew in its place */
+	struct bytes no_cookie; /* left out of Cookie fields; empty = none */
+};
+
+void http_fields_forward(struct writer *writer, const struct forward *forward);
+
+#endif
