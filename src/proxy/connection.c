@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client connection's life from accept to close, and the reading of heads. Runs on the worker's thread that accepted it; nobody else
+ * touches it.
+ */
+#include "proxy/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS_A_TURN 32	 /* a pipelining client waits its turn */
+#define DRAIN_MS 5000	 /* how long a client may take to notice our end */
+#define DRAIN_MOST 65536 /* bytes dropped in one go */
+#define NEWCOMER_MS 1000 /* at a graceful end: for the first bytes of those just accepted */
+
+static void client_ready(struct io_source *source)
+{
+	connection_run(list_entry(source, struct connection, stream.source));
+}
+
+static const struct snapshot_listener *listener_row(const struct connection *connection)
+{
+	const struct snapshot *snapshot = &connection->worker->current->generation->snapshot;
+	uint32_t row = connection->listener->row;
+
+	return row == SNAPSHOT_NONE ? NULL : &snapshot->listeners[row];
+}
+
+static void wait_ms(struct connection *connection, uint64_t timeout_ms)
+{
+	struct worker *worker = connection->worker;
+
+	timer_set(&worker->wheel, &connection->timer, worker->now_ms + timeout_ms);
+}
+
+static void wait_for_head(struct connection *connection)
+{
+	const struct snapshot_listener *row = listener_row(connection);
+
+	wait_ms(connection, row ? row->header_timeout_ms : HTTP_HEADER_TIMEOUT_MS);
+}
+
+static void wait_for_request(struct connection *connection)
+{
+	const struct snapshot_listener *row = listener_row(connection);
+
+	wait_ms(connection, row ? row->keepalive_timeout_ms : HTTP_KEEPALIVE_TIMEOUT_MS);
+}
+
+static void drain_begin(struct connection *connection)
+{
+	stream_finish(&connection->stream);
+	connection->state = CONNECTION_DRAINING;
+	wait_ms(connection, DRAIN_MS);
+}
+
+static void client_fire(struct timer *timer)
+{
+	struct connection *connection = list_entry(timer, struct connection, timer);
+	enum step step = STEP_CLOSE;
+
+	switch (connection->state) {
+	case CONNECTION_ACCEPTED:
+	case CONNECTION_REQUEST:
+		/* A browser's spare connection says nothing and gets nothing; a head cut short gets its 408. */
+		if (connection->has_begun)
+			step = answer_send(connection, 408);
+		break;
+	case CONNECTION_CONNECTING:
+	case CONNECTION_EXCHANGING:
+		step = exchange_client_timeout(connection->exchange);
+		break;
+	default:
+		break;
+	}
+	if (step == STEP_CLOSE)
+		connection_close(connection);
+	else if (step == STEP_AGAIN)
+		connection_run(connection);
+}
+
+void connection_open(struct worker *worker, struct proxy_listener *listener,
+		     const struct stream *stream, const struct address *peer)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection) {
+		struct stream lost = *stream;
+
+		io_close(worker->io, &lost.source);
+		return;
+	}
+	connection->stream = *stream;
+	io_source_init(&connection->stream.source, stream->source.fd, client_ready);
+	connection->stream.source.is_readable = true;
+	connection->stream.source.is_writable = true;
+	if (io_add_stream(worker->io, &connection->stream.source) < 0) {
+		io_close(worker->io, &connection->stream.source);
+		free(connection);
+		return;
+	}
+	timer_init(&connection->timer, client_fire);
+	connection->worker = worker;
+	connection->listener = listener;
+	listener->references++;
+	list_append(&worker->connections, &connection->link);
+	worker_count(worker, 1);
+	connection->ip_size = (uint8_t)address_format_ip(peer, connection->ip_text);
+	connection->state = CONNECTION_ACCEPTED;
+	connection->is_last = worker->is_stopping;
+	wait_for_head(connection);
+	connection_run(connection);
+}
+
+void connection_close(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+
+	if (connection->state == CONNECTION_CLOSED)
+		return;
+	connection->state = CONNECTION_CLOSED;
+	exchange_end(connection->exchange);
+	connection->input = buffer_give(&worker->buffers, connection->input);
+	timer_done(&worker->wheel, &connection->timer);
+	io_close(worker->io, &connection->stream.source);
+	list_remove(&connection->link);
+	listener_unreference(connection->listener);
+	worker_count(worker, -1);
+	worker_bury(worker, &connection->grave, connection);
+}
+
+/* Room for the rest of a head. */
+static int input_prepare(struct connection *connection)
+{
+	struct buffer_stock *stock = &connection->worker->buffers;
+
+	if (!connection->input) {
+		connection->input = buffer_take(stock, 1);
+		return connection->input ? 0 : -ENOMEM;
+	}
+	if (buffer_room(connection->input))
+		return 0;
+	if (connection->input->begin > BUFFER_FRONT) {
+		buffer_compact(connection->input);
+		return 0;
+	}
+	return buffer_grow(stock, &connection->input);
+}
+
+/* What the bytes read so far amount to. STEP_WAIT: more are needed. */
+static enum step input_look(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+	struct buffer *input = connection->input;
+	size_t skipped = http_skip_empty_lines(buffer_at(input), buffer_used(input));
+	int size;
+	int status;
+
+	if (skipped) {
+		input->begin += (uint32_t)skipped;
+		connection->scan = (struct http_scan){ 0 };
+	}
+	if (!buffer_used(input)) {
+		input->begin = input->end = BUFFER_FRONT;
+		return STEP_WAIT;
+	}
+	if (!connection->has_begun) {
+		connection->has_begun = true;
+		wait_for_head(connection);
+	}
+	size = http_head_scan(buffer_at(input), buffer_used(input), &connection->scan);
+	if (size < 0)
+		return answer_send(connection, 400);
+	if (!size) {
+		if (buffer_used(input) < HTTP_HEAD_MOST)
+			return STEP_WAIT;
+		return answer_send(connection,
+				   memchr(buffer_at(input), '\n', buffer_used(input)) ? 431 : 414);
+	}
+	status = http_request_parse(buffer_at(input), (size_t)size, &worker->request);
+	if (status)
+		return answer_send(connection, (unsigned)status);
+	connection->state = CONNECTION_CHOOSING;
+	return STEP_AGAIN;
+}
+
+static enum step request_read(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+
+	for (;;) {
+		ssize_t got;
+
+		if (connection->input && buffer_used(connection->input)) {
+			enum step step = input_look(connection);
+
+			if (step != STEP_WAIT)
+				return step;
+		}
+		if (connection->saw_end)
+			return STEP_CLOSE;
+		if (!connection->stream.source.is_readable) {
+			if (connection->input && !buffer_used(connection->input))
+				connection->input = buffer_give(&worker->buffers, connection->input);
+			return STEP_WAIT;
+		}
+		if (input_prepare(connection) < 0)
+			return STEP_CLOSE;
+		got = stream_read(&connection->stream,
+				  connection->input->data + connection->input->end,
+				  buffer_room(connection->input));
+		if (got == -EAGAIN)
+			continue;
+		if (got < 0)
+			return STEP_CLOSE;
+		if (got == 0)
+			connection->saw_end = true;
+		connection->input->end += (uint32_t)got;
+	}
+}
+
+static enum step drain(struct connection *connection)
+{
+	char dropped[4096];
+
+	for (size_t sum = 0; sum < DRAIN_MOST;) {
+		ssize_t got;
+
+		if (!connection->stream.source.is_readable)
+			return STEP_WAIT;
+		got = stream_read(&connection->stream, dropped, sizeof(dropped));
+		if (got == -EAGAIN)
+			continue;
+		if (got <= 0)
+			return STEP_CLOSE;
+		sum += (size_t)got;
+	}
+	io_again(connection->worker->io, &connection->stream.source);
+	return STEP_WAIT;
+}
+
+/* The answer is written. Another request, or the end. */
+enum step connection_next(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+	struct exchange *exchange = connection->exchange;
+	bool is_read = exchange->request.is_read;
+	bool keeps = exchange->keeps_client;
+
+	exchange_end(exchange);
+	connection->scan = (struct http_scan){ 0 };
+	connection->has_begun = false;
+	if (keeps && !connection->is_last) {
+		connection->state = CONNECTION_REQUEST;
+		wait_for_request(connection);
+		return STEP_AGAIN;
+	}
+	/* Closing over unread bytes would reset the connection and could take the answer with it. */
+	if (is_read && !connection->input &&
+	    (!connection->stream.source.is_readable || connection->saw_end))
+		return STEP_CLOSE;
+	connection->input = buffer_give(&worker->buffers, connection->input);
+	drain_begin(connection);
+	return STEP_AGAIN;
+}
+
+void connection_run(struct connection *connection)
+{
+	for (int i = 0; connection->state != CONNECTION_CLOSED; i++) {
+		enum step step = STEP_CLOSE;
+
+		if (i == STEPS_A_TURN) {
+			io_again(connection->worker->io, &connection->stream.source);
+			return;
+		}
+		switch (connection->state) {
+		case CONNECTION_ACCEPTED:
+		case CONNECTION_REQUEST:
+			step = request_read(connection);
+			break;
+		case CONNECTION_CHOOSING:
+			step = exchange_begin(connection);
+			break;
+		case CONNECTION_CONNECTING:
+			step = exchange_connect(connection->exchange);
+			break;
+		case CONNECTION_EXCHANGING:
+			step = exchange_move(connection->exchange);
+			break;
+		case CONNECTION_DRAINING:
+			step = drain(connection);
+			break;
+		}
+		if (step == STEP_WAIT)
+			return;
+		if (step == STEP_CLOSE)
+			connection_close(connection);
+	}
+}
+
+void connections_wind_down(struct worker *worker)
+{
+	struct list *link = worker->connections.next;
+
+	while (link != &worker->connections) {
+		struct connection *connection = list_entry(link, struct connection, link);
+
+		link = link->next;
+		connection->is_last = true;
+		/* What is in the socket already was sent before the end: it is answered. */
+		if (connection->state == CONNECTION_ACCEPTED)
+			wait_ms(connection, NEWCOMER_MS);
+		else if (connection->state == CONNECTION_REQUEST && !connection->has_begun &&
+			 !stream_has_input(&connection->stream))
+			connection_close(connection);
+	}
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request on its way to a target: beginning, connecting, other tries, and the request's bytes. The answer's bytes are response.c's.
+ * Runs on the worker's thread that owns the client.
+ */
+#include "proxy/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "http/edit.h"
+
+#define HEAD_ADDITIONS 1024 /* what editing may add to a head */
+#define ROUNDS_A_TURN 16    /* buffers moved before the others get their turn */
+
+struct exchange *exchange_new(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+	if (!exchange)
+		return NULL;
+	exchange->client = connection;
+	exchange->use = generation_use_pin(worker->current);
+	exchange->listener = connection->listener->row;
+	exchange->rule = exchange->target = SNAPSHOT_NONE;
+	exchange->sticky.target = SNAPSHOT_NONE;
+	connection->exchange = exchange;
+	return exchange;
+}
+
+void exchange_end(struct exchange *exchange)
+{
+	struct connection *connection;
+
+	if (!exchange)
+		return;
+	connection = exchange->client;
+	if (exchange->upstream)
+		upstream_close(exchange->upstream, false);
+	transfer_done(&exchange->request, &connection->worker->buffers);
+	transfer_done(&exchange->response, &connection->worker->buffers);
+	generation_use_unpin(exchange->use);
+	connection->exchange = NULL;
+	free(exchange);
+}
+
+void exchange_ready(struct exchange *exchange)
+{
+	connection_run(exchange->client);
+}
+
+/* The edited head, to be kept until the answer begins. 0, or the status to answer with. */
+static unsigned request_edit(struct exchange *exchange, const char *head)
+{
+	struct connection *connection = exchange->client;
+	struct worker *worker = connection->worker;
+	const struct proxy_listener *listener = connection->listener;
+	const struct snapshot *snapshot = &exchange->use->generation->snapshot;
+	const struct snapshot_rule *rule = exchange_rule(exchange);
+	struct buffer *buffer =
+		buffer_take(&worker->buffers, worker->request.head_size + HEAD_ADDITIONS);
+	int size;
+
+	if (!buffer)
+		return 503;
+	size = http_request_edit(
+		head, &worker->request,
+		&(struct http_request_edit){
+			.client_ip = { connection->ip_text, connection->ip_size },
+			.proto = BYTES_LITERAL("http"),
+			.port = { listener->port_text, listener->port_size },
+			.host = bytes_of(listener->host_text),
+			.strip_cookie = rule->strips_cookie && rule->session_expire_s
+						? rule_cookie_name(snapshot, rule)
+						: (struct bytes){ "", 0 },
+			.keeps_connection = exchange_listener(exchange)->has_keepalive,
+		},
+		buffer_at(buffer), buffer->size - BUFFER_FRONT);
+	if (size < 0) {
+		buffer_give(&worker->buffers, buffer);
+		return 431;
+	}
+	buffer->end += (uint32_t)size;
+	exchange->request.head = buffer;
+	exchange->request.keeps_head = true;
+	return 0;
+}
+
+/* What came behind the head: the body's first bytes, or the next request. 0, or the status to answer with. */
+static unsigned request_take_input(struct exchange *exchange, size_t head_size)
+{
+	struct connection *connection = exchange->client;
+	struct buffer_stock *stock = &connection->worker->buffers;
+
+	connection->input->begin += (uint32_t)head_size;
+	if (!buffer_used(connection->input)) {
+		connection->input = buffer_give(stock, connection->input);
+		return 0;
+	}
+	if (exchange->request.is_read)
+		return 0;
+	exchange->request.body = connection->input;
+	connection->input = NULL;
+	exchange->body_size += buffer_used(exchange->request.body);
+	return transfer_frame(&exchange->request, stock, &connection->input) < 0 ? 400 : 0;
+}
+
+static enum step exchange_try(struct exchange *exchange, int error);
+
+/* The listener row to use: a deleted listener may have a successor at its address. */
+static bool listener_settle(struct connection *connection)
+{
+	struct proxy_listener *successor;
+
+	if (connection->listener->row != SNAPSHOT_NONE)
+		return true;
+	successor = listener_successor(connection->listener);
+	if (!successor)
+		return false;
+	successor->references++;
+	listener_unreference(connection->listener);
+	connection->listener = successor;
+	return true;
+}
+
+static unsigned exchange_prepare(struct exchange *exchange, const char *head)
+{
+	const struct http_request *request = &exchange->client->worker->request;
+	const struct snapshot_listener *listener = exchange_listener(exchange);
+	struct connection *connection = exchange->client;
+	unsigned status;
+
+	if (++connection->requests >= listener->keepalive_requests ||
+	    !listener->keepalive_timeout_ms)
+		exchange->wants_keepalive = false;
+	if (request->framing == HTTP_LENGTH && request->length > listener->body_most)
+		return 413;
+	status = choose_rule(exchange, head);
+	return status ? status : request_edit(exchange, head);
+}
+
+enum step exchange_begin(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+	const struct http_request *request = &worker->request;
+	const char *head = buffer_at(connection->input);
+	bool has_listener = listener_settle(connection);
+	struct exchange *exchange = exchange_new(connection);
+	unsigned status;
+
+	if (!exchange)
+		return STEP_CLOSE;
+	timer_set(&worker->wheel, &connection->timer, 0);
+	exchange->method = request->method;
+	exchange->minor = request->minor;
+	exchange->wants_keepalive = request->is_keepalive && !connection->is_last;
+	exchange->wants_websocket = request->wants_websocket;
+	transfer_expect(&exchange->request, request->framing, request->framing, request->length);
+	if (!has_listener) {
+		exchange->wants_keepalive = false;
+		return answer_send(connection, 503);
+	}
+	status = exchange_prepare(exchange, head);
+	if (status == 301) {
+		enum step step = answer_redirect_slash(connection, head);
+
+		request_take_input(exchange, request->head_size);
+		return step;
+	}
+	if (!status)
+		status = request_take_input(exchange, request->head_size);
+	else
+		request_take_input(exchange, request->head_size);
+	if (status)
+		return answer_send(connection, status);
+	return exchange_try(exchange, 0);
+}
+
+/* Connects to the next target; `error` is why the one before failed. */
+static enum step exchange_try(struct exchange *exchange, int error)
+{
+	struct connection *connection = exchange->client;
+	struct worker *worker = connection->worker;
+	bool may_reuse = exchange_listener(exchange)->has_keepalive && !exchange->attempts;
+
+	while (exchange->attempts < CONNECTION_TRIES) {
+		const struct snapshot_target *target;
+		int result;
+
+		exchange->target = choose_target(exchange);
+		if (exchange->target == SNAPSHOT_NONE)
+			break;
+		target = &exchange->use->generation->snapshot.targets[exchange->target];
+		exchange->attempts++;
+		exchange->sent = 0;
+		exchange->request.head_written = 0;
+		result = upstream_take(worker, target, may_reuse,
+				       !http_method_is_idempotent(exchange->method), exchange,
+				       &exchange->upstream);
+		if (result == 0) {
+			connection->state = exchange->upstream->is_connected ? CONNECTION_EXCHANGING
+									     : CONNECTION_CONNECTING;
+			exchange->upstream_wait = WAIT_NOTHING;
+			if (connection->state == CONNECTION_CONNECTING)
+				timer_set(&worker->wheel, &exchange->upstream->timer,
+					  worker->now_ms +
+						  exchange_listener(exchange)->connect_timeout_ms);
+			return STEP_AGAIN;
+		}
+		error = result;
+		exchange->tried[exchange->tried_count++] = exchange->target;
+		may_reuse = false;
+	}
+	if (!error)
+		return answer_send(connection, 503); /* no server, or all of weight 0 */
+	return answer_send(connection, error == -ETIMEDOUT ? 504 : 502);
+}
+
+enum step exchange_fail(struct exchange *exchange, int error)
+{
+	bool was_reused = exchange->upstream->is_reused;
+	bool is_safe = !exchange->has_answered && !exchange->request.body_written &&
+		       (!exchange->sent || http_method_is_idempotent(exchange->method));
+
+	upstream_close(exchange->upstream, !was_reused);
+	exchange->upstream = NULL;
+	if (exchange->has_response)
+		return STEP_CLOSE;
+	if (!is_safe || exchange->attempts >= CONNECTION_TRIES)
+		return answer_send(exchange->client, error == -ETIMEDOUT ? 504 : 502);
+	/* An idle connection that was closed under us says nothing about its target: a fresh one to the same. */
+	if (!was_reused)
+		exchange->tried[exchange->tried_count++] = exchange->target;
+	return exchange_try(exchange, error);
+}
+
+enum step exchange_connect(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct worker *worker = exchange->client->worker;
+	int result = transfer_write(&exchange->request, &upstream->stream, &worker->buffers,
+				    &exchange->sent);
+
+	if (result >= 0 && !exchange->sent)
+		result = stream_connected(&upstream->stream);
+	if (result == -EINPROGRESS)
+		return STEP_WAIT;
+	if (result < 0)
+		return exchange_fail(exchange, result);
+	upstream->is_connected = true;
+	exchange->client->state = CONNECTION_EXCHANGING;
+	exchange->upstream_moved = true;
+	return STEP_AGAIN;
+}
+
+/*
+ * The request's bytes, from the client to the target. STEP_AGAIN: something moved; STEP_WAIT: nothing did; else the state changed or
+ * ended: *ret_is_over.
+ */
+static enum step request_move(struct exchange *exchange, bool *ret_is_over)
+{
+	struct connection *connection = exchange->client;
+	struct buffer_stock *stock = &connection->worker->buffers;
+	struct transfer *request = &exchange->request;
+	uint64_t sent = exchange->sent;
+	ssize_t got;
+	int result;
+
+	if (exchange->upstream->stream.source.is_writable && !transfer_is_done(request)) {
+		result = transfer_write(request, &exchange->upstream->stream, stock, &exchange->sent);
+		if (result < 0 && !exchange->has_response &&
+		    !exchange->upstream->stream.source.is_readable) {
+			*ret_is_over = true;
+			return exchange_fail(exchange, result);
+		}
+		if (result < 0) {
+			/* A target may answer early and close: what it said goes on, the rest of the request goes nowhere. */
+			request->body = buffer_give(stock, request->body);
+			request->body_written = true;
+			exchange->upstream->stream.source.is_writable = false;
+			return STEP_WAIT;
+		}
+		exchange->upstream_moved |= exchange->sent != sent;
+	}
+	if (request->is_read || request->body || !connection->stream.source.is_readable)
+		return exchange->sent != sent ? STEP_AGAIN : STEP_WAIT;
+	got = transfer_fill(request, &connection->stream, stock, &connection->input);
+	if (got == -EAGAIN)
+		return exchange->sent != sent ? STEP_AGAIN : STEP_WAIT;
+	if (got == 0) {
+		connection->saw_end = true;
+		if (request->is_read)
+			return STEP_AGAIN; /* a tunnel's end, to be passed on */
+	}
+	*ret_is_over = true;
+	if (got == -EBADMSG)
+		return answer_send(connection, 400);
+	if (got <= 0)
+		return STEP_CLOSE; /* the client left in the middle of its body */
+	exchange->body_size += (uint64_t)got;
+	if (!exchange->is_tunnel && exchange->body_size > exchange_listener(exchange)->body_most)
+		return answer_send(connection, 413);
+	*ret_is_over = false;
+	exchange->client_moved = true;
+	return STEP_AGAIN;
+}
+
+static void wait_set(struct exchange *exchange, struct timer *timer, uint8_t *reason,
+		     enum wait_reason now, bool moved, uint32_t timeout_ms)
+{
+	struct worker *worker = exchange->client->worker;
+
+	if (now == *reason && !moved)
+		return;
+	*reason = (uint8_t)now;
+	timer_set(&worker->wheel, timer, now == WAIT_NOTHING ? 0 : worker->now_ms + timeout_ms);
+}
+
+/* Who is waited for now, and how long. */
+static void exchange_set_timers(struct exchange *exchange)
+{
+	const struct snapshot_listener *limits =
+		exchange->listener == SNAPSHOT_NONE ? NULL : exchange_listener(exchange);
+	const struct transfer *request = &exchange->request, *response = &exchange->response;
+	enum wait_reason client = WAIT_NOTHING, upstream = WAIT_NOTHING;
+	uint32_t client_ms = limits ? limits->body_timeout_ms : HTTP_BODY_TIMEOUT_MS;
+	uint32_t upstream_ms = limits ? limits->read_timeout_ms : HTTP_READ_TIMEOUT_MS;
+
+	if (response->head || (exchange->has_response && response->body)) {
+		client = WAIT_TO_WRITE;
+		client_ms = limits ? limits->client_send_timeout_ms : HTTP_CLIENT_SEND_TIMEOUT_MS;
+	} else if (!request->is_read && !request->body && !exchange->is_tunnel) {
+		client = WAIT_TO_READ;
+	}
+	wait_set(exchange, &exchange->client->timer, &exchange->client_wait, client,
+		 exchange->client_moved, client_ms);
+	if (exchange->upstream) {
+		bool is_sent = transfer_is_done(request);
+
+		if (request->body || (request->head && !is_sent &&
+				      request->head_written < buffer_used(request->head))) {
+			upstream = WAIT_TO_WRITE;
+			upstream_ms = limits->send_timeout_ms;
+		} else if (is_sent || exchange->has_response || exchange->is_tunnel) {
+			upstream = client == WAIT_TO_WRITE && !exchange->is_tunnel ? WAIT_NOTHING
+										   : WAIT_TO_READ;
+		}
+		/* A tunnel is idle when neither side speaks. */
+		wait_set(exchange, &exchange->upstream->timer, &exchange->upstream_wait, upstream,
+			 exchange->upstream_moved || (exchange->is_tunnel && exchange->client_moved),
+			 upstream_ms);
+	}
+	exchange->client_moved = exchange->upstream_moved = false;
+}
+
+enum step exchange_move(struct exchange *exchange)
+{
+	struct connection *connection = exchange->client;
+
+	for (int i = 0; i < ROUNDS_A_TURN; i++) {
+		bool is_over = false;
+		enum step sent = STEP_WAIT;
+		enum step answered;
+
+		if (exchange->upstream) {
+			sent = request_move(exchange, &is_over);
+			if (is_over)
+				return sent;
+		}
+		answered = response_move(exchange, &is_over);
+		if (is_over)
+			return answered;
+		if (sent == STEP_WAIT && answered == STEP_WAIT) {
+			exchange_set_timers(exchange);
+			return STEP_WAIT;
+		}
+	}
+	exchange_set_timers(exchange);
+	io_again(connection->worker->io, &connection->stream.source);
+	return STEP_WAIT;
+}
+
+void exchange_upstream_timeout(struct exchange *exchange)
+{
+	struct connection *connection = exchange->client;
+	enum step step = STEP_CLOSE;
+
+	if (connection->state == CONNECTION_CONNECTING) {
+		step = exchange_fail(exchange, -ETIMEDOUT);
+	} else if (!exchange->has_response) {
+		upstream_close(exchange->upstream, true);
+		exchange->upstream = NULL;
+		step = answer_send(connection, 504);
+	}
+	if (step == STEP_CLOSE)
+		connection_close(connection);
+	else
+		connection_run(connection);
+}
+
+enum step exchange_client_timeout(struct exchange *exchange)
+{
+	if (exchange->client_wait == WAIT_NOTHING)
+		return STEP_WAIT;
+	if (exchange->client_wait == WAIT_TO_READ && !exchange->has_response)
+		return answer_send(exchange->client, 408);
+	if (exchange->client_wait == WAIT_TO_WRITE)
+		stream_abort(&exchange->client->stream); /* unread bytes would keep the socket for minutes */
+	return STEP_CLOSE;
+}

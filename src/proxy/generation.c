@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening generations. Runs on the proxy's main thread; only the reference count is touched by others.
+ */
+#include "proxy/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/balance.h"
+
+/* The row of the old snapshot that is the same rule: slots are unique within one snapshot. */
+static uint32_t *rows_by_slot(const struct snapshot *snapshot)
+{
+	uint32_t *rows = malloc(LIMIT_RULES * sizeof(*rows));
+
+	if (!rows)
+		return NULL;
+	memset(rows, 0xff, LIMIT_RULES * sizeof(*rows));
+	for (uint32_t i = 0; i < snapshot->rule_count; i++)
+		rows[snapshot->rules[i].slot] = i;
+	return rows;
+}
+
+static bool same_order(const struct snapshot *old, const struct snapshot_rule *a,
+		       const struct snapshot *new, const struct snapshot_rule *b)
+{
+	if (a->targets.count != b->targets.count || a->turns.count != b->turns.count)
+		return false;
+	for (uint32_t i = 0; i < a->targets.count; i++) {
+		const struct snapshot_target *x = &old->targets[a->targets.first + i];
+		const struct snapshot_target *y = &new->targets[b->targets.first + i];
+
+		if (x->number != y->number || x->weight != y->weight)
+			return false;
+	}
+	return true;
+}
+
+/* What to add to `turn` so that it falls on `position` of a period of `count`. */
+static uint64_t offset_to(uint64_t turn, uint64_t position, uint32_t count)
+{
+	return (position + count - turn % count) % count;
+}
+
+static uint64_t offset_of_rule(const struct generation *generation,
+			       const struct generation *previous, const uint32_t *old_rows,
+			       const struct regions *regions, const struct snapshot_rule *rule)
+{
+	uint64_t turn = atomic_load_explicit(&regions->turns[rule->slot].turn, memory_order_relaxed);
+	uint32_t old_row = old_rows ? old_rows[rule->slot] : SNAPSHOT_NONE;
+	const struct snapshot_rule *old;
+	uint32_t position;
+
+	if (!rule->turns.count)
+		return 0;
+	if (old_row == SNAPSHOT_NONE)
+		return offset_to(turn, 0, rule->turns.count);
+	old = &previous->snapshot.rules[old_row];
+	if (old->number != rule->number || !old->turns.count)
+		return offset_to(turn, 0, rule->turns.count);
+	if (same_order(&previous->snapshot, old, &generation->snapshot, rule))
+		return previous->turn_offsets[old_row];
+	position = (uint32_t)((turn + previous->turn_offsets[old_row]) % old->turns.count);
+	position = round_robin_carry(&previous->snapshot, old, position, &generation->snapshot, rule);
+	return offset_to(turn, position, rule->turns.count);
+}
+
+static int offsets_make(struct generation *generation, const struct generation *previous,
+			const struct regions *regions)
+{
+	const struct snapshot *snapshot = &generation->snapshot;
+	uint32_t *old_rows = NULL;
+
+	generation->turn_offsets = calloc(snapshot->rule_count + 1, sizeof(uint64_t));
+	if (!generation->turn_offsets)
+		return -ENOMEM;
+	if (previous) {
+		old_rows = rows_by_slot(&previous->snapshot);
+		if (!old_rows)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < snapshot->rule_count; i++)
+		generation->turn_offsets[i] = offset_of_rule(generation, previous, old_rows, regions,
+							     &snapshot->rules[i]);
+	free(old_rows);
+	return 0;
+}
+
+int generation_open(int fd, const struct generation *previous, const struct regions *regions,
+		    struct generation **ret, char *why, size_t why_size)
+{
+	struct generation *generation = calloc(1, sizeof(*generation));
+	int result;
+
+	if (!generation)
+		return -ENOMEM;
+	result = snapshot_open(fd, true, &generation->snapshot, why, why_size);
+	if (result < 0) {
+		free(generation);
+		return result;
+	}
+	generation->number = generation->snapshot.header->generation;
+	atomic_init(&generation->references, 1);
+	result = offsets_make(generation, previous, regions);
+	if (result < 0) {
+		generation_unpin(generation);
+		return result;
+	}
+	*ret = generation;
+	return 0;
+}
+
+void generation_pin(struct generation *generation)
+{
+	atomic_fetch_add_explicit(&generation->references, 1, memory_order_relaxed);
+}
+
+struct generation *generation_unpin(struct generation *generation)
+{
+	if (!generation)
+		return NULL;
+	if (atomic_fetch_sub_explicit(&generation->references, 1, memory_order_acq_rel) == 1) {
+		snapshot_close(&generation->snapshot);
+		free(generation->turn_offsets);
+		free(generation);
+	}
+	return NULL;
+}

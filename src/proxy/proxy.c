@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The traffic process's main thread: talks with the keeper, opens generations, hands them to the workers and reports when all of them have
+ * adopted one. Owns the workers, the registry of sockets and the newest generation. Ends when the keeper asks for it, or is gone.
+ */
+#include "proxy/proxy.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "process/log.h"
+#include "process/message.h"
+#include "proxy/listener.h"
+#include "proxy/worker.h"
+
+struct proxy {
+	const struct run_options *options;
+	struct regions *regions;
+	struct sockets *sockets;
+	struct worker *workers;
+	unsigned started; /* workers whose thread runs */
+	struct generation *newest;
+	uint64_t sequence; /* of the last handover */
+	uint64_t live;	   /* handover that the keeper was told of */
+	int done_fd;
+	bool is_stopping;
+	struct message message; /* scratch: 32 KiB are much for a stack */
+};
+
+static int proxy_refuse(uint64_t generation, const char *why)
+{
+	log_event(LOG_LEVEL_ERROR, "snapshot_refused", "generation", log_number((int64_t)generation),
+		  "why", why, NULL);
+	return message_send(CHILD_CHANNEL_FD, MESSAGE_REFUSED, generation, why, strlen(why), NULL, 0);
+}
+
+static int proxy_start_workers(struct proxy *proxy, int fd)
+{
+	int result = regions_open(fd, &proxy->regions);
+
+	if (result < 0)
+		return result;
+	proxy->workers = calloc(proxy->options->workers, sizeof(*proxy->workers));
+	if (!proxy->workers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < proxy->options->workers; i++) {
+		result = worker_init(&proxy->workers[i], &(struct worker_setup){
+								 .index = i,
+								 .workers = proxy->options->workers,
+								 .regions = proxy->regions,
+								 .sockets = proxy->sockets,
+								 .done_fd = proxy->done_fd,
+							 });
+		if (result == 0)
+			result = worker_start(&proxy->workers[i]);
+		if (result < 0)
+			return result;
+		proxy->started++;
+	}
+	return 0;
+}
+
+static int proxy_take_sockets(struct proxy *proxy)
+{
+	const struct message *message = &proxy->message;
+	const struct message_socket *entries = (const struct message_socket *)message->payload;
+	size_t count = message->header.size / sizeof(*entries);
+
+	if (count != message->fd_count || message->header.size % sizeof(*entries)) {
+		message_close_fds(&proxy->message);
+		return -EBADMSG;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int result;
+
+		if (entries[i].worker >= proxy->started) {
+			close(message->fds[i]);
+			continue;
+		}
+		result = sockets_put(proxy->sockets, entries[i].listener, entries[i].worker,
+				     message->fds[i]);
+		if (result < 0)
+			log_event(LOG_LEVEL_ERROR, "socket_lost", "error", log_errno(result), NULL);
+	}
+	return 0;
+}
+
+static int proxy_take_snapshot(struct proxy *proxy)
+{
+	struct message *message = &proxy->message;
+	uint64_t number = message->header.generation;
+	struct generation *generation = NULL;
+	char why[256] = "no descriptor";
+	int result = -EBADMSG;
+
+	if (!proxy->started)
+		result = -EBADMSG;
+	else if (proxy->newest && proxy->newest->number == number)
+		result = 0; /* the same again: only sockets are new */
+	else if (message->fd_count == 1)
+		result = generation_open(message->fds[0], proxy->newest, proxy->regions, &generation,
+					 why, sizeof(why));
+	message_close_fds(message);
+	if (result == 0 && generation && generation->number != number) {
+		generation_unpin(generation);
+		strcpy(why, "its number is not the message's");
+		result = -EBADMSG;
+	}
+	if (result < 0)
+		return proxy_refuse(number, result == -EBADMSG ? why : strerror(-result));
+	if (generation) {
+		generation_unpin(proxy->newest);
+		proxy->newest = generation;
+	}
+	sockets_deliver(proxy->sockets, ++proxy->sequence);
+	for (unsigned i = 0; i < proxy->started; i++)
+		worker_hand_over(&proxy->workers[i], proxy->newest, proxy->sequence);
+	return 0;
+}
+
+static int proxy_take_message(struct proxy *proxy)
+{
+	struct message *message = &proxy->message;
+	uint32_t grace_s = 0;
+	int result = 0;
+
+	switch (message->header.type) {
+	case MESSAGE_REGIONS:
+		if (message->fd_count == 1 && !proxy->workers)
+			result = proxy_start_workers(proxy, message->fds[0]);
+		message_close_fds(message);
+		return result;
+	case MESSAGE_SOCKETS:
+		return proxy_take_sockets(proxy);
+	case MESSAGE_SNAPSHOT:
+		return proxy_take_snapshot(proxy);
+	case MESSAGE_STOP:
+		if (message->header.size >= sizeof(grace_s))
+			memcpy(&grace_s, message->payload, sizeof(grace_s));
+		proxy->is_stopping = true;
+		for (unsigned i = 0; i < proxy->started; i++)
+			worker_ask_to_stop(&proxy->workers[i], (int64_t)grace_s * 1000);
+		return 0;
+	default:
+		message_close_fds(message);
+		log_event(LOG_LEVEL_WARNING, "unknown_message", "type",
+			  log_number(message->header.type), NULL);
+		return 0;
+	}
+}
+
+/* The keeper hears of a generation when the slowest worker has it. */
+static int proxy_tell_live(struct proxy *proxy)
+{
+	uint64_t slowest = proxy->sequence;
+	uint64_t count;
+
+	if (read(proxy->done_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return -errno;
+	for (unsigned i = 0; i < proxy->started; i++) {
+		uint64_t adopted = atomic_load_explicit(&proxy->workers[i].adopted,
+							memory_order_acquire);
+
+		if (adopted < slowest)
+			slowest = adopted;
+	}
+	if (slowest != proxy->sequence || proxy->live == slowest || !proxy->newest)
+		return 0;
+	proxy->live = slowest;
+	return message_send(CHILD_CHANNEL_FD, MESSAGE_LIVE, proxy->newest->number, NULL, 0, NULL, 0);
+}
+
+static bool proxy_is_ended(const struct proxy *proxy)
+{
+	if (!proxy->is_stopping)
+		return false;
+	for (unsigned i = 0; i < proxy->started; i++) {
+		if (!atomic_load_explicit(&proxy->workers[i].is_ended, memory_order_acquire))
+			return false;
+	}
+	return true;
+}
+
+static int proxy_loop(struct proxy *proxy)
+{
+	struct pollfd polled[] = {
+		{ .fd = CHILD_CHANNEL_FD, .events = POLLIN },
+		{ .fd = proxy->done_fd, .events = POLLIN },
+	};
+
+	while (!proxy_is_ended(proxy)) {
+		int result = 0;
+
+		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (polled[1].revents)
+			result = proxy_tell_live(proxy);
+		if (result == 0 && polled[0].revents) {
+			result = message_receive(CHILD_CHANNEL_FD, &proxy->message);
+			if (result == 0)
+				return -EPIPE;
+			if (result > 0)
+				result = proxy_take_message(proxy);
+			else if (result == -EAGAIN)
+				result = 0;
+		}
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static void proxy_done(struct proxy *proxy)
+{
+	for (unsigned i = 0; i < proxy->started; i++)
+		pthread_join(proxy->workers[i].thread, NULL);
+	for (unsigned i = 0; i < proxy->started; i++)
+		worker_done(&proxy->workers[i]);
+	free(proxy->workers);
+	sockets_free(proxy->sockets);
+	generation_unpin(proxy->newest);
+	regions_close(proxy->regions);
+	close(proxy->done_fd);
+	free(proxy);
+}
+
+int proxy_main(const struct run_options *options)
+{
+	struct proxy *proxy = calloc(1, sizeof(*proxy));
+	int result;
+
+	if (!proxy)
+		return 1;
+	/* The terminal's Ctrl-C goes to the whole group; only the keeper decides. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	proxy->options = options;
+	proxy->sockets = sockets_new();
+	proxy->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!proxy->sockets || proxy->done_fd < 0)
+		return 1;
+	result = proxy_loop(proxy);
+	if (result < 0) {
+		/* Without the keeper there is nothing to serve for: threads and all end here. */
+		log_event(result == -EPIPE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "proxy_ended", "error",
+			  result == -EPIPE ? "keeper gone" : log_errno(result), NULL);
+		_exit(1);
+	}
+	proxy_done(proxy);
+	return 0;
+}

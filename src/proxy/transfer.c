@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Moving bytes. Runs on a worker's thread; the buffers come from and go to that worker's stock.
+ */
+#include "proxy/transfer.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char last_chunk[] = "0\r\n\r\n";
+
+void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
+		     enum http_framing framing_out, uint64_t length)
+{
+	transfer->framing_in = framing_in;
+	transfer->framing_out = framing_out;
+	transfer->left = framing_in == HTTP_LENGTH ? length : 0;
+	transfer->chunked = (struct http_chunked){ 0 };
+	transfer->is_truncated = false;
+	transfer->is_read = framing_in == HTTP_NO_BODY || (framing_in == HTTP_LENGTH && !length);
+}
+
+void transfer_done(struct transfer *transfer, struct buffer_stock *stock)
+{
+	transfer->head = buffer_give(stock, transfer->head);
+	transfer->body = buffer_give(stock, transfer->body);
+}
+
+/* Puts the size line before the payload and the ends behind it, into the room that buffers keep for that. */
+static void frame_chunk(struct transfer *transfer, struct buffer *buffer)
+{
+	uint32_t size = buffer_used(buffer);
+	char line[16];
+	uint32_t at = sizeof(line);
+
+	if (size) {
+		line[--at] = '\n';
+		line[--at] = '\r';
+		for (uint32_t rest = size; rest; rest >>= 4)
+			line[--at] = "0123456789abcdef"[rest & 15];
+		buffer->begin -= sizeof(line) - at;
+		memcpy(buffer_at(buffer), line + at, sizeof(line) - at);
+		memcpy(buffer->data + buffer->end, "\r\n", 2);
+		buffer->end += 2;
+	}
+	if (transfer->is_read) {
+		memcpy(buffer->data + buffer->end, last_chunk, sizeof(last_chunk) - 1);
+		buffer->end += sizeof(last_chunk) - 1;
+	}
+}
+
+/* The payload within the raw bytes: the buffer shrinks to it. Returns what lies behind the message, as an offset. */
+static int frame_take(struct transfer *transfer, struct buffer *buffer, uint32_t *ret_rest)
+{
+	struct http_chunked_step step;
+	uint32_t used = buffer_used(buffer);
+	uint32_t begin = buffer->begin;
+
+	switch (transfer->framing_in) {
+	case HTTP_LENGTH:
+		if (used >= transfer->left) {
+			used = (uint32_t)transfer->left;
+			transfer->is_read = true;
+		}
+		transfer->left -= used;
+		*ret_rest = begin + used;
+		buffer->end = begin + used;
+		return 0;
+	case HTTP_CHUNKED:
+		if (http_chunked_decode(&transfer->chunked, buffer_at(buffer), used, &step) < 0)
+			return -EBADMSG;
+		transfer->is_read = transfer->chunked.is_done;
+		*ret_rest = begin + (uint32_t)step.consumed;
+		buffer->begin = begin + (uint32_t)step.payload_at;
+		buffer->end = buffer->begin + (uint32_t)step.payload_size;
+		return 0;
+	case HTTP_UNTIL_CLOSE:
+		*ret_rest = buffer->end;
+		return 0;
+	default:
+		*ret_rest = begin;
+		buffer->end = begin;
+		transfer->is_read = true;
+		return 0;
+	}
+}
+
+/* The surplus is copied before the chunk's end is written over it. */
+int transfer_frame(struct transfer *transfer, struct buffer_stock *stock,
+		   struct buffer **ret_surplus)
+{
+	struct buffer *buffer = transfer->body;
+	uint32_t end = buffer->end;
+	uint32_t rest = end;
+	struct buffer *surplus = NULL;
+
+	if (frame_take(transfer, buffer, &rest) < 0)
+		return -EBADMSG;
+	if (rest < end && ret_surplus) {
+		surplus = buffer_take(stock, end - rest);
+		if (!surplus)
+			return -ENOMEM;
+		memcpy(buffer_at(surplus), buffer->data + rest, end - rest);
+		surplus->end += end - rest;
+	}
+	if (ret_surplus)
+		*ret_surplus = surplus;
+	if (rest < end)
+		transfer->has_surplus = true;
+	if (transfer->framing_out == HTTP_CHUNKED)
+		frame_chunk(transfer, buffer);
+	if (!buffer_used(buffer))
+		transfer->body = buffer_give(stock, buffer);
+	return 0;
+}
+
+/* The source is at its end. */
+static ssize_t fill_end(struct transfer *transfer, struct buffer_stock *stock)
+{
+	if (transfer->framing_in != HTTP_UNTIL_CLOSE) {
+		transfer->is_truncated = true;
+		transfer->body = buffer_give(stock, transfer->body);
+		return 0;
+	}
+	transfer->is_read = true;
+	if (transfer->framing_out == HTTP_CHUNKED)
+		frame_chunk(transfer, transfer->body);
+	else
+		transfer->body = buffer_give(stock, transfer->body);
+	return 0;
+}
+
+ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
+		      struct buffer **ret_surplus)
+{
+	uint32_t room;
+	ssize_t got;
+	int result;
+
+	transfer->body = buffer_take(stock, transfer->is_bulky ? BUFFER_SMALL : 1);
+	if (!transfer->body)
+		return -ENOMEM;
+	room = buffer_room(transfer->body);
+	/* Pipelined requests stay in the socket: a body's read takes no more than the body. */
+	if (transfer->framing_in == HTTP_LENGTH && transfer->left < room && ret_surplus)
+		room = (uint32_t)transfer->left;
+	got = stream_read(source, transfer->body->data + transfer->body->end, room);
+	if (got == 0)
+		return fill_end(transfer, stock);
+	if (got < 0) {
+		transfer->body = buffer_give(stock, transfer->body);
+		return got;
+	}
+	transfer->is_bulky = (size_t)got == room;
+	transfer->body->end += (uint32_t)got;
+	result = transfer_frame(transfer, stock, ret_surplus);
+	return result < 0 ? result : got;
+}
+
+static void head_written(struct transfer *transfer, struct buffer_stock *stock, uint32_t count)
+{
+	transfer->head_written += count;
+	if (!transfer->keeps_head && transfer->head_written == buffer_used(transfer->head)) {
+		transfer->head = buffer_give(stock, transfer->head);
+		transfer->head_written = 0;
+	}
+}
+
+int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
+		   uint64_t *ret_bytes)
+{
+	struct iovec parts[2];
+
+	for (;;) {
+		uint32_t head_left =
+			transfer->head ? buffer_used(transfer->head) - transfer->head_written : 0;
+		ssize_t put;
+		int count = 0;
+
+		if (head_left)
+			parts[count++] = (struct iovec){
+				buffer_at(transfer->head) + transfer->head_written, head_left };
+		if (transfer->body)
+			parts[count++] = (struct iovec){ buffer_at(transfer->body),
+							 buffer_used(transfer->body) };
+		if (!count)
+			return 1;
+		put = stream_write(to, parts, count);
+		if (put == -EAGAIN)
+			return 0;
+		if (put < 0)
+			return (int)put;
+		*ret_bytes += (uint64_t)put;
+		if (head_left) {
+			uint32_t part = put < head_left ? (uint32_t)put : head_left;
+
+			head_written(transfer, stock, part);
+			put -= part;
+		}
+		if (transfer->body) {
+			transfer->body->begin += (uint32_t)put;
+			transfer->body_written |= put > 0;
+			if (!buffer_used(transfer->body))
+				transfer->body = buffer_give(stock, transfer->body);
+		}
+	}
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker's thread: its loop, its time, its dead. Each turn: wait, read the clock, adopt a generation if one came, handle events
+ * and timers, free what died.
+ */
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "process/log.h"
+#include "proxy/connection.h"
+#include "proxy/listener.h"
+
+#define SHIFTED_TURN_MS 100 /* how often a loop looks when a test moves the clock */
+#define DESCRIPTORS_KEPT 128 /* for everything that is not traffic */
+
+struct generation_use *generation_use_pin(struct generation_use *use)
+{
+	use->pins++;
+	return use;
+}
+
+struct generation_use *generation_use_unpin(struct generation_use *use)
+{
+	if (use && !--use->pins) {
+		generation_unpin(use->generation);
+		free(use);
+	}
+	return NULL;
+}
+
+void worker_bury(struct worker *worker, struct grave *grave, void *memory)
+{
+	grave->memory = memory;
+	list_append(&worker->graves, &grave->link);
+}
+
+static void worker_free_dead(struct worker *worker)
+{
+	while (!list_is_empty(&worker->graves)) {
+		struct grave *grave = list_entry(worker->graves.next, struct grave, link);
+
+		list_remove(&grave->link);
+		free(grave->memory);
+	}
+}
+
+void worker_count(struct worker *worker, int change)
+{
+	worker->connection_count += (uint32_t)change;
+}
+
+void worker_request_id(struct worker *worker, char text[17])
+{
+	/* Odd multiplier: a bijection, so ids do not repeat before 2^64 of them. */
+	uint64_t id = (worker->request_id_seed + ++worker->request_ids) * 0x9e3779b97f4a7c15ull;
+
+	snprintf(text, 17, "%016llx", (unsigned long long)id);
+}
+
+static void worker_read_clock(struct worker *worker)
+{
+	int64_t wall_s = clock_wall_s();
+
+	worker->now_ms = clock_boot_ms();
+	worker->session_s = clock_session_s(&worker->regions->anchor, worker->now_ms);
+	if (wall_s != worker->wall_s) {
+		worker->wall_s = wall_s;
+		http_date_write(wall_s, worker->date);
+	}
+}
+
+static void done_tell(const struct worker *worker)
+{
+	uint64_t one = 1;
+
+	/* Fails only when the counter is full, and then the main thread is awake anyway. */
+	if (write(worker->done_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_event(LOG_LEVEL_ERROR, "eventfd_write", "error", log_errno(errno), NULL);
+}
+
+static void worker_adopt(struct worker *worker, struct generation *generation, uint64_t sequence)
+{
+	struct generation_use *use = calloc(1, sizeof(*use));
+	struct generation_use *old = worker->current;
+
+	if (!use)
+		abort(); /* nothing can be answered without memory: the keeper starts us anew */
+	*use = (struct generation_use){ .generation = generation, .pins = 1 };
+	worker->current = use;
+	listeners_adopt(worker, sequence);
+	upstream_forget_gone(worker);
+	generation_use_unpin(old);
+	atomic_store_explicit(&worker->adopted, sequence, memory_order_release);
+	done_tell(worker);
+}
+
+static void grace_fire(struct timer *timer)
+{
+	struct worker *worker = list_entry(timer, struct worker, grace_timer);
+
+	while (!list_is_empty(&worker->connections))
+		connection_close(list_entry(worker->connections.next, struct connection, link));
+}
+
+static void worker_stop(struct worker *worker, int64_t grace_ms)
+{
+	if (!worker->is_stopping) {
+		worker->is_stopping = true;
+		listeners_close(worker);
+		connections_wind_down(worker);
+	}
+	timer_set(&worker->wheel, &worker->grace_timer, worker->now_ms + (uint64_t)grace_ms + 1);
+}
+
+static void wake_ready(struct io_source *source)
+{
+	struct worker *worker = list_entry(source, struct worker, wake);
+	struct generation *next;
+	uint64_t sequence;
+	int64_t grace_ms;
+	uint64_t count;
+
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&worker->mailbox.lock);
+	next = worker->mailbox.next;
+	worker->mailbox.next = NULL;
+	sequence = worker->mailbox.sequence;
+	grace_ms = worker->mailbox.stop_grace_ms;
+	worker->mailbox.stop_grace_ms = -1;
+	pthread_mutex_unlock(&worker->mailbox.lock);
+	if (next)
+		worker_adopt(worker, next, sequence);
+	if (grace_ms >= 0)
+		worker_stop(worker, grace_ms);
+}
+
+static void pause_fire(struct timer *timer)
+{
+	listeners_resume(list_entry(timer, struct worker, pause_timer));
+}
+
+static void *worker_run(void *argument)
+{
+	struct worker *worker = argument;
+
+	while (!worker->is_stopping || !list_is_empty(&worker->connections)) {
+		int timeout_ms = timer_wheel_timeout_ms(&worker->wheel, clock_boot_ms());
+
+		if (clock_is_shifted() && (timeout_ms < 0 || timeout_ms > SHIFTED_TURN_MS))
+			timeout_ms = SHIFTED_TURN_MS;
+		if (io_wait(worker->io, timeout_ms) < 0)
+			abort();
+		worker_read_clock(worker);
+		io_turn(worker->io);
+		timer_wheel_run(&worker->wheel, worker->now_ms);
+		worker_free_dead(worker);
+	}
+	upstream_table_done(worker);
+	worker_free_dead(worker);
+	atomic_store_explicit(&worker->is_ended, true, memory_order_release);
+	done_tell(worker);
+	return NULL;
+}
+
+/* Half of the descriptors may be clients, the other half their targets; shared by all workers. */
+static uint32_t connection_roof(unsigned workers)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+	rlim_t usable;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	usable = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
+						       : limit.rlim_cur / 2;
+	if (usable > 1u << 24)
+		usable = 1u << 24;
+	usable = usable / 2 / workers;
+	return usable ? (uint32_t)usable : 1;
+}
+
+int worker_init(struct worker *worker, const struct worker_setup *setup)
+{
+	*worker = (struct worker){
+		.index = setup->index,
+		.regions = setup->regions,
+		.sockets = setup->sockets,
+		.done_fd = setup->done_fd,
+		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,
+		.connection_roof = connection_roof(setup->workers),
+	};
+	io_source_init(&worker->wake, -1, wake_ready);
+	pthread_mutex_init(&worker->mailbox.lock, NULL);
+	worker->mailbox.stop_grace_ms = -1;
+	list_init(&worker->listeners);
+	list_init(&worker->paused);
+	list_init(&worker->connections);
+	list_init(&worker->graves);
+	timer_init(&worker->pause_timer, pause_fire);
+	timer_init(&worker->grace_timer, grace_fire);
+	worker_read_clock(worker);
+	timer_wheel_init(&worker->wheel, worker->now_ms);
+	worker->io = io_new();
+	worker->tokens = token_box_new();
+	if (!worker->io || !worker->tokens || upstream_table_init(&worker->upstreams) < 0)
+		return -ENOMEM;
+	worker->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake.fd < 0)
+		return -errno;
+	return io_add_reader(worker->io, &worker->wake);
+}
+
+int worker_start(struct worker *worker)
+{
+	return -pthread_create(&worker->thread, NULL, worker_run, worker);
+}
+
+void worker_hand_over(struct worker *worker, struct generation *generation, uint64_t sequence)
+{
+	struct generation *unused;
+
+	generation_pin(generation);
+	pthread_mutex_lock(&worker->mailbox.lock);
+	unused = worker->mailbox.next;
+	worker->mailbox.next = generation;
+	worker->mailbox.sequence = sequence;
+	pthread_mutex_unlock(&worker->mailbox.lock);
+	generation_unpin(unused);
+	worker_wake(worker);
+}
+
+void worker_ask_to_stop(struct worker *worker, int64_t grace_ms)
+{
+	pthread_mutex_lock(&worker->mailbox.lock);
+	worker->mailbox.stop_grace_ms = grace_ms;
+	pthread_mutex_unlock(&worker->mailbox.lock);
+	worker_wake(worker);
+}
+
+void worker_wake(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	if (write(worker->wake.fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_event(LOG_LEVEL_ERROR, "eventfd_write", "error", log_errno(errno), NULL);
+}
+
+void worker_done(struct worker *worker)
+{
+	generation_use_unpin(worker->current);
+	generation_unpin(worker->mailbox.next);
+	upstream_table_done(worker);
+	worker_free_dead(worker);
+	buffer_stock_done(&worker->buffers);
+	token_box_free(worker->tokens);
+	if (worker->wake.fd >= 0)
+		close(worker->wake.fd);
+	io_free(worker->io);
+	pthread_mutex_destroy(&worker->mailbox.lock);
+}
