@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The door to the kernel's readiness events: one loop a thread, sources that live inside their owners.
+ * The door to the kernel's readiness events: one loop a thread, sources that live inside their
+ * owners.
  *
- * Streams are registered once, edge-triggered, for both directions, so that no later system call is needed to
- * change the interest. The owner therefore keeps what it knows: `is_readable` and `is_writable` stay true until
- * a call said otherwise (io/stream.h keeps them). Listening sockets are level-triggered, reading only.
- * io_epoll.c is the kernel's form; tests/sim may link another one behind this header.
+ * Streams are registered once, edge-triggered, for both directions, so that no later system call is
+ * needed to change the interest. The owner therefore keeps what it knows: `is_readable` and
+ * `is_writable` stay true until a call said otherwise (io/stream.h keeps them). Listening sockets
+ * are level-triggered, reading only. io_epoll.c is the kernel's form; tests/sim may link another
+ * one behind this header.
  */
 #ifndef IO_IO_H
 #define IO_IO_H
@@ -21,10 +23,11 @@ struct io_source {
 	int fd; /* -1 once closed: events that were already fetched are dropped */
 	bool is_readable;
 	bool is_writable;
-	bool is_ended;  /* the peer will send no more, or the connection broke: a read tells which */
+	bool is_ended; /* the peer will send no more, or the connection broke: a read tells which */
 	bool is_queued; /* stands in the loop's list of those to be called again */
 	struct list again;
-	/* Something changed above. May close any source, this one too; memory must live until io_turn returns. */
+	/* Something changed above. May close any source, this one too; memory must live until
+	 * io_turn returns. */
 	void (*on_ready)(struct io_source *source);
 };
 
@@ -39,14 +42,16 @@ int io_add_stream(struct io *io, struct io_source *source);
 int io_add_reader(struct io *io, struct io_source *source);
 /* Takes it out of the loop; the descriptor stays open. */
 void io_remove(struct io *io, struct io_source *source);
-/* Calls on_ready again in the next turn, without waiting: for work that was cut short to be fair. */
+/* Calls on_ready again in the next turn, without waiting: for work that was cut short to be fair.
+ */
 void io_again(struct io *io, struct io_source *source);
 /* Closes the descriptor and forgets the source; does nothing on one that is closed. */
 void io_close(struct io *io, struct io_source *source);
 
 /* Waits up to timeout_ms (-1 = for ever; not at all when io_again was called) ... */
 int io_wait(struct io *io, int timeout_ms);
-/* ... and calls on_ready of everything that io_wait found. Apart, so that the owner can read the clock in between. */
+/* ... and calls on_ready of everything that io_wait found. Apart, so that the owner can read the
+ * clock in between. */
 void io_turn(struct io *io);
 
 #endif

@@ -10,7 +10,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS_A_TURN 256 /* more wait for the next turn: bounds the time between two reads of the clock */
+#define EVENTS_A_TURN \
+	256 /* more wait for the next turn: bounds the time between two reads of the clock */
 
 struct io {
 	int epoll_fd;

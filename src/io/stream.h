@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection as bytes both ways, without waiting. Keeps the source's readiness true to what the calls said. TLS will stand behind the same
- * calls; tests/sim may link another form.
+ * A connection as bytes both ways, without waiting. Keeps the source's readiness true to what the
+ * calls said. TLS will stand behind the same calls; tests/sim may link another form.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
@@ -18,8 +18,9 @@ struct stream {
 };
 
 /*
- * Takes one connection from a listening socket: non-blocking, close-on-exec, TCP_NODELAY. The stream is not yet in a loop. *ret_peer may be
- * NULL. -EAGAIN none waits; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM no room; other errors concern the one connection only.
+ * Takes one connection from a listening socket: non-blocking, close-on-exec, TCP_NODELAY. The
+ * stream is not yet in a loop. *ret_peer may be NULL. -EAGAIN none waits; -EMFILE, -ENFILE,
+ * -ENOBUFS, -ENOMEM no room; other errors concern the one connection only.
  */
 int stream_accept(int listening_fd, struct stream *ret_stream, struct address *ret_peer);
 
@@ -32,9 +33,11 @@ int stream_connected(struct stream *stream);
 
 /* Bytes read; 0 = the peer ended; -EAGAIN; -errno. */
 ssize_t stream_read(struct stream *stream, void *data, size_t size);
-/* Bytes written, maybe fewer than given; -EAGAIN; -errno (-EPIPE, -ECONNRESET: the peer is gone). */
+/* Bytes written, maybe fewer than given; -EAGAIN; -errno (-EPIPE, -ECONNRESET: the peer is gone).
+ */
 ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count);
-/* True when nothing waits to be read and the peer has not ended: an idle connection that may be used again. Costs a system call. */
+/* True when nothing waits to be read and the peer has not ended: an idle connection that may be
+ * used again. Costs a system call. */
 bool stream_is_quiet(struct stream *stream);
 /* True when bytes wait to be read. Costs a system call. */
 bool stream_has_input(struct stream *stream);

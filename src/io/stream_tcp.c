@@ -24,7 +24,8 @@ int stream_accept(int listening_fd, struct stream *ret_stream, struct address *r
 	socklen_t size = sizeof(storage);
 	int fd;
 
-	fd = accept4(listening_fd, (struct sockaddr *)&storage, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(listening_fd, (struct sockaddr *)&storage, &size,
+		     SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	if (ret_peer && address_from_sockaddr(&storage, ret_peer) < 0)
@@ -82,7 +83,8 @@ ssize_t stream_read(struct stream *stream, void *data, size_t size)
 		}
 		return -errno;
 	}
-	/* A short read emptied the socket; only an end that is already known still waits behind it. */
+	/* A short read emptied the socket; only an end that is already known still waits behind it.
+	 */
 	if (got > 0 && (size_t)got < size && !stream->source.is_ended)
 		stream->source.is_readable = false;
 	return got;
@@ -107,7 +109,8 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count
 	}
 	for (int i = 0; i < count; i++)
 		size += parts[i].iov_len;
-	/* A short write filled the socket: the kernel will tell when there is room (epoll(7), Q9). */
+	/* A short write filled the socket: the kernel will tell when there is room (epoll(7), Q9).
+	 */
 	stream->source.is_writable = (size_t)put == size;
 	return put;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The timer wheel. A timer hangs in the slot of `armed_ms`, which is never later than its deadline; when that slot is run and the deadline
- * has moved on, it is hung again. Belongs to one thread; owns nothing.
+ * The timer wheel. A timer hangs in the slot of `armed_ms`, which is never later than its deadline;
+ * when that slot is run and the deadline has moved on, it is hung again. Belongs to one thread;
+ * owns nothing.
  */
 #include "io/timer.h"
 

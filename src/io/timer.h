@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timeouts for tens of thousands of connections: a wheel of slots (Varghese and Lauck, SOSP 1987, scheme 6). Pushing a deadline
- * back, which is what traffic does all the time, only writes the timer; the wheel notices when the old slot comes up. Setting,
- * moving and clearing cost O(1). Fires up to TIMER_TICK_MS late, never early. Belongs to one thread.
+ * Timeouts for tens of thousands of connections: a wheel of slots (Varghese and Lauck, SOSP 1987,
+ * scheme 6). Pushing a deadline back, which is what traffic does all the time, only writes the
+ * timer; the wheel notices when the old slot comes up. Setting, moving and clearing cost O(1).
+ * Fires up to TIMER_TICK_MS late, never early. Belongs to one thread.
  */
 #ifndef IO_TIMER_H
 #define IO_TIMER_H
@@ -18,19 +19,20 @@
 struct timer {
 	struct list link;
 	uint64_t deadline_ms; /* 0 = off */
-	uint64_t armed_ms;    /* the slot it hangs in, as a time; 0 = in none */
+	uint64_t armed_ms; /* the slot it hangs in, as a time; 0 = in none */
 	void (*on_fire)(struct timer *timer);
 };
 
 struct timer_wheel {
-	uint64_t tick;  /* the last one that was run */
+	uint64_t tick; /* the last one that was run */
 	uint32_t count; /* timers in slots */
 	uint64_t occupied[TIMER_SLOTS / 64];
 	struct list slots[TIMER_SLOTS];
 };
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms);
-/* Calls on_fire (with the timer already off) of everything due. on_fire may set and clear any timer. */
+/* Calls on_fire (with the timer already off) of everything due. on_fire may set and clear any
+ * timer. */
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_ms);
 /* Milliseconds until the next slot that holds something; -1 when none does. */
 int timer_wheel_timeout_ms(const struct timer_wheel *wheel, uint64_t now_ms);

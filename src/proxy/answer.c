@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers that the balancer makes itself: errors, and the redirection of a missing slash. They take the way of any other
- * answer, as a head that waits to be written. Runs on the worker's thread.
+ * Answers that the balancer makes itself: errors, and the redirection of a missing slash. They take
+ * the way of any other answer, as a head that waits to be written. Runs on the worker's thread.
  */
 #include "proxy/connection.h"
 
@@ -13,7 +13,8 @@
 #define ANSWER_ROOM 2048
 #define LOCATION_ROOM (BUFFER_LARGE - ANSWER_ROOM)
 
-/* The request is not read any further: what came of it is dropped, and the connection ends behind the answer. */
+/* The request is not read any further: what came of it is dropped, and the connection ends behind
+ * the answer. */
 static void request_drop(struct exchange *exchange)
 {
 	struct worker *worker = exchange->client->worker;
@@ -26,8 +27,7 @@ static void request_drop(struct exchange *exchange)
 	exchange->response.body = buffer_give(&worker->buffers, exchange->response.body);
 }
 
-static enum step answer_place(struct connection *connection, unsigned status,
-			      struct bytes location)
+static enum step answer_place(struct connection *connection, unsigned status, struct bytes location)
 {
 	struct worker *worker = connection->worker;
 	struct exchange *exchange = connection->exchange;
@@ -37,14 +37,15 @@ static enum step answer_place(struct connection *connection, unsigned status,
 	int size;
 
 	if (exchange && exchange->has_response)
-		return STEP_CLOSE; /* half an answer is on its way: only the end of the connection can tell */
+		return STEP_CLOSE; /* half an answer is on its way: only the end of the connection
+				      can tell */
 	if (!exchange)
 		exchange = exchange_new(connection);
 	if (!exchange)
 		return STEP_CLOSE;
 	request_drop(exchange);
-	exchange->keeps_client = exchange->wants_keepalive && exchange->request.is_read &&
-				 !connection->is_last;
+	exchange->keeps_client =
+		exchange->wants_keepalive && exchange->request.is_read && !connection->is_last;
 	buffer = buffer_take(stock, location.size + ANSWER_ROOM);
 	if (!buffer)
 		return STEP_CLOSE;
@@ -64,7 +65,8 @@ static enum step answer_place(struct connection *connection, unsigned status,
 		return STEP_CLOSE;
 	}
 	buffer->end += (uint32_t)size;
-	/* An interim answer that is half written must be finished first: it is in the same buffer then, or lost. */
+	/* An interim answer that is half written must be finished first: it is in the same buffer
+	 * then, or lost. */
 	if (exchange->response.head && exchange->response.head_written) {
 		buffer_give(stock, buffer);
 		return STEP_CLOSE;

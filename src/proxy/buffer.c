@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker's stock of buffers: last given, first taken, so that the bytes stay in the processor's cache. One thread each.
+ * A worker's stock of buffers: last given, first taken, so that the bytes stay in the processor's
+ * cache. One thread each.
  */
 #include "proxy/buffer.h"
 

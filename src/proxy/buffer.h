@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory that bytes pass through, in two sizes, kept in stock by each worker. A connection holds one only while it has bytes in
- * it. Room before and behind the bytes lets a chunk's size line and end be written around them without a copy.
+ * The memory that bytes pass through, in two sizes, kept in stock by each worker. A connection
+ * holds one only while it has bytes in it. Room before and behind the bytes lets a chunk's size
+ * line and end be written around them without a copy.
  */
 #ifndef PROXY_BUFFER_H
 #define PROXY_BUFFER_H
@@ -15,9 +16,9 @@
 #define BUFFER_SMALL 16384
 #define BUFFER_LARGE (HTTP_HEAD_MOST + 4096) /* the largest head with what editing adds */
 #define BUFFER_FRONT 32 /* room for a chunk-size line */
-#define BUFFER_BACK 32	/* room for a chunk's end and the last chunk */
+#define BUFFER_BACK 32 /* room for a chunk's end and the last chunk */
 #define BUFFER_STOCK_SMALL 256 /* kept by a worker for the next request: 4 MiB */
-#define BUFFER_STOCK_LARGE 32  /* 2 MiB */
+#define BUFFER_STOCK_LARGE 32 /* 2 MiB */
 
 struct buffer {
 	struct buffer *next; /* in stock */
@@ -38,7 +39,8 @@ struct buffer *buffer_take(struct buffer_stock *stock, size_t size);
 struct buffer *buffer_give(struct buffer_stock *stock, struct buffer *buffer);
 void buffer_stock_done(struct buffer_stock *stock);
 /*
- * The same bytes in a large buffer, which takes the place of *buffer (given back). -ENOMEM with nothing changed; -ENOBUFS when it is large already.
+ * The same bytes in a large buffer, which takes the place of *buffer (given back). -ENOMEM with
+ * nothing changed; -ENOBUFS when it is large already.
  */
 int buffer_grow(struct buffer_stock *stock, struct buffer **buffer);
 

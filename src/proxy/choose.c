@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a request gets: its rule, its target, its cookie. Only brings the pure parts together (model/route, sticky, balance) with the
- * shared turn and the worker's time. Runs on the worker's thread.
+ * What a request gets: its rule, its target, its cookie. Only brings the pure parts together
+ * (model/route, sticky, balance) with the shared turn and the worker's time. Runs on the worker's
+ * thread.
  */
 #include "proxy/connection.h"
 
@@ -49,9 +50,8 @@ unsigned choose_rule(struct exchange *exchange, const char *head)
 	if (route.kind == ROUTE_SLASH)
 		return 301;
 	if (exchange_rule(exchange)->session_expire_s)
-		count = http_cookie_find(head, request,
-					 rule_cookie_name(snapshot, exchange_rule(exchange)),
-					 &value);
+		count = http_cookie_find(
+			head, request, rule_cookie_name(snapshot, exchange_rule(exchange)), &value);
 	exchange->sticky = sticky_decide(worker->tokens, snapshot, exchange_rule(exchange), value,
 					 count, worker->session_s);
 	return 0;

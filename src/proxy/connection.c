@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client connection's life from accept to close, and the reading of heads. Runs on the worker's thread that accepted it; nobody else
- * touches it.
+ * A client connection's life from accept to close, and the reading of heads. Runs on the worker's
+ * thread that accepted it; nobody else touches it.
  */
 #include "proxy/connection.h"
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS_A_TURN 32	 /* a pipelining client waits its turn */
-#define DRAIN_MS 5000	 /* how long a client may take to notice our end */
+#define STEPS_A_TURN 32 /* a pipelining client waits its turn */
+#define DRAIN_MS 5000 /* how long a client may take to notice our end */
 #define DRAIN_MOST 65536 /* bytes dropped in one go */
 #define NEWCOMER_MS 1000 /* at a graceful end: for the first bytes of those just accepted */
 
@@ -63,7 +63,8 @@ static void client_fire(struct timer *timer)
 	switch (connection->state) {
 	case CONNECTION_ACCEPTED:
 	case CONNECTION_REQUEST:
-		/* A browser's spare connection says nothing and gets nothing; a head cut short gets its 408. */
+		/* A browser's spare connection says nothing and gets nothing; a head cut short gets
+		 * its 408. */
 		if (connection->has_begun)
 			step = answer_send(connection, 408);
 		break;
@@ -202,7 +203,8 @@ static enum step request_read(struct connection *connection)
 			return STEP_CLOSE;
 		if (!connection->stream.source.is_readable) {
 			if (connection->input && !buffer_used(connection->input))
-				connection->input = buffer_give(&worker->buffers, connection->input);
+				connection->input =
+					buffer_give(&worker->buffers, connection->input);
 			return STEP_WAIT;
 		}
 		if (input_prepare(connection) < 0)
@@ -256,7 +258,8 @@ enum step connection_next(struct connection *connection)
 		wait_for_request(connection);
 		return STEP_AGAIN;
 	}
-	/* Closing over unread bytes would reset the connection and could take the answer with it. */
+	/* Closing over unread bytes would reset the connection and could take the answer with it.
+	 */
 	if (is_read && !connection->input &&
 	    (!connection->stream.source.is_readable || connection->saw_end))
 		return STEP_CLOSE;

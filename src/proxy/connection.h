@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client's connection and the request it is busy with. One enum tells where its life stands, one switch (connection_run) moves it on, and
- * it dies in one place (connection_close; the memory goes at the end of the loop's turn).
+ * A client's connection and the request it is busy with. One enum tells where its life stands, one
+ * switch (connection_run) moves it on, and it dies in one place (connection_close; the memory goes
+ * at the end of the loop's turn).
  *
- * A connection that waits for its next request is small: no buffer, no exchange. Everything a request needs comes from the worker's stock when
- * its head is complete and goes back with its answer's last byte.
+ * A connection that waits for its next request is small: no buffer, no exchange. Everything a
+ * request needs comes from the worker's stock when its head is complete and goes back with its
+ * answer's last byte.
  */
 #ifndef PROXY_CONNECTION_H
 #define PROXY_CONNECTION_H
@@ -16,13 +18,14 @@
 
 /* In order of time. After EXCHANGING a kept connection goes back to REQUEST. */
 enum connection_state {
-	CONNECTION_ACCEPTED,   /* the first bytes; header_timeout */
-	CONNECTION_REQUEST,    /* a head; header_timeout once it began, keepalive_timeout before */
-	CONNECTION_CHOOSING,   /* nothing: rule and target are picked at once */
+	CONNECTION_ACCEPTED, /* the first bytes; header_timeout */
+	CONNECTION_REQUEST, /* a head; header_timeout once it began, keepalive_timeout before */
+	CONNECTION_CHOOSING, /* nothing: rule and target are picked at once */
 	CONNECTION_CONNECTING, /* the target's handshake; connect_timeout */
-	CONNECTION_EXCHANGING, /* bytes or room on either side; body, read, send and client_send timeouts */
-	CONNECTION_DRAINING,   /* the client's end after ours, reading and dropping; DRAIN_MS */
-	CONNECTION_CLOSED,     /* the end of the turn */
+	CONNECTION_EXCHANGING, /* bytes or room on either side; body, read, send and client_send
+				  timeouts */
+	CONNECTION_DRAINING, /* the client's end after ours, reading and dropping; DRAIN_MS */
+	CONNECTION_CLOSED, /* the end of the turn */
 };
 
 #define CONNECTION_TRIES (HTTP_RETRIES_MOST + 1)
@@ -30,7 +33,7 @@ enum connection_state {
 struct connection {
 	struct stream stream;
 	struct timer timer; /* what the client owes us */
-	struct list link;   /* in worker->connections */
+	struct list link; /* in worker->connections */
 	struct grave grave;
 	struct worker *worker;
 	struct proxy_listener *listener;
@@ -40,8 +43,8 @@ struct connection {
 	uint32_t requests;
 	uint8_t state;
 	bool has_begun; /* the head being read: its first byte is here */
-	bool saw_end;	/* the client sends no more */
-	bool is_last;	/* no further request is read */
+	bool saw_end; /* the client sends no more */
+	bool is_last; /* no further request is read */
 	uint8_t ip_size;
 	char ip_text[ADDRESS_IP_TEXT_SIZE];
 };
@@ -52,7 +55,7 @@ struct exchange {
 	struct upstream *upstream;
 	struct generation_use *use;
 	uint32_t listener, rule; /* rows; rule may be SNAPSHOT_NONE while there is none */
-	uint32_t target;	 /* row of the one being tried */
+	uint32_t target; /* row of the one being tried */
 	uint32_t tried[CONNECTION_TRIES];
 	uint8_t tried_count;
 	uint8_t attempts;
@@ -61,19 +64,19 @@ struct exchange {
 	uint8_t informational_count;
 	bool wants_keepalive; /* the client does */
 	bool wants_websocket;
-	bool has_response;    /* the target's final head is here, or an answer of our own */
+	bool has_response; /* the target's final head is here, or an answer of our own */
 	bool is_own_answer;
 	bool keeps_client;
 	bool keeps_upstream;
 	bool is_tunnel;
-	bool has_answered;    /* a first byte of the target's answer is here: no other try */
-	bool was_finished;    /* tunnel: the end was passed on to the target ... */
+	bool has_answered; /* a first byte of the target's answer is here: no other try */
+	bool was_finished; /* tunnel: the end was passed on to the target ... */
 	bool was_finished_back; /* ... and to the client */
 	bool client_moved, upstream_moved; /* bytes went either way since the timers were set */
 	uint8_t client_wait, upstream_wait; /* enum wait_reason: what the timers stand for */
-	uint64_t sent;	      /* bytes to this try's target */
-	uint64_t answered;    /* bytes to the client */
-	uint64_t body_size;   /* of the request so far, against body_most */
+	uint64_t sent; /* bytes to this try's target */
+	uint64_t answered; /* bytes to the client */
+	uint64_t body_size; /* of the request so far, against body_most */
 	uint64_t turn;
 	bool has_turn;
 	struct sticky_decision sticky;
@@ -96,7 +99,7 @@ void connections_wind_down(struct worker *worker);
 
 /* How a step of the life ended. */
 enum step {
-	STEP_WAIT,  /* for an event */
+	STEP_WAIT, /* for an event */
 	STEP_AGAIN, /* the state changed: look again */
 	STEP_CLOSE,
 };
@@ -121,7 +124,8 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over);
 enum step exchange_client_timeout(struct exchange *exchange);
 
 /* answer.c */
-/* An answer of our own takes the place of the target's. Without an exchange (bad head) one is made. */
+/* An answer of our own takes the place of the target's. Without an exchange (bad head) one is made.
+ */
 enum step answer_send(struct connection *connection, unsigned status);
 /* 301 to the path of worker->request with a "/" behind it. */
 enum step answer_redirect_slash(struct connection *connection, const char *head);
@@ -131,9 +135,11 @@ const struct snapshot_listener *exchange_listener(const struct exchange *exchang
 const struct snapshot_rule *exchange_rule(const struct exchange *exchange);
 /* The name of the rule's persistence cookie. */
 struct bytes rule_cookie_name(const struct snapshot *snapshot, const struct snapshot_rule *rule);
-/* For worker->request with its bytes at `head`: 0, or the status to answer with. Sets rule and the sticky decision. */
+/* For worker->request with its bytes at `head`: 0, or the status to answer with. Sets rule and the
+ * sticky decision. */
 unsigned choose_rule(struct exchange *exchange, const char *head);
-/* The next target to try: the cookie's, then by turn, never one twice. SNAPSHOT_NONE when there is none. */
+/* The next target to try: the cookie's, then by turn, never one twice. SNAPSHOT_NONE when there is
+ * none. */
 uint32_t choose_target(struct exchange *exchange);
 /* The Set-Cookie value for the target that answered; 0 when none is due. */
 int choose_cookie(struct exchange *exchange, char *out, size_t room);

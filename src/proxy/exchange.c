@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request on its way to a target: beginning, connecting, other tries, and the request's bytes. The answer's bytes are response.c's.
- * Runs on the worker's thread that owns the client.
+ * A request on its way to a target: beginning, connecting, other tries, and the request's bytes.
+ * The answer's bytes are response.c's. Runs on the worker's thread that owns the client.
  */
 #include "proxy/connection.h"
 
@@ -11,7 +11,7 @@
 #include "http/edit.h"
 
 #define HEAD_ADDITIONS 1024 /* what editing may add to a head */
-#define ROUNDS_A_TURN 16    /* buffers moved before the others get their turn */
+#define ROUNDS_A_TURN 16 /* buffers moved before the others get their turn */
 
 struct exchange *exchange_new(struct connection *connection)
 {
@@ -87,7 +87,8 @@ static unsigned request_edit(struct exchange *exchange, const char *head)
 	return 0;
 }
 
-/* What came behind the head: the body's first bytes, or the next request. 0, or the status to answer with. */
+/* What came behind the head: the body's first bytes, or the next request. 0, or the status to
+ * answer with. */
 static unsigned request_take_input(struct exchange *exchange, size_t head_size)
 {
 	struct connection *connection = exchange->client;
@@ -199,8 +200,9 @@ static enum step exchange_try(struct exchange *exchange, int error)
 				       !http_method_is_idempotent(exchange->method), exchange,
 				       &exchange->upstream);
 		if (result == 0) {
-			connection->state = exchange->upstream->is_connected ? CONNECTION_EXCHANGING
-									     : CONNECTION_CONNECTING;
+			connection->state = exchange->upstream->is_connected
+						    ? CONNECTION_EXCHANGING
+						    : CONNECTION_CONNECTING;
 			exchange->upstream_wait = WAIT_NOTHING;
 			if (connection->state == CONNECTION_CONNECTING)
 				timer_set(&worker->wheel, &exchange->upstream->timer,
@@ -229,7 +231,8 @@ enum step exchange_fail(struct exchange *exchange, int error)
 		return STEP_CLOSE;
 	if (!is_safe || exchange->attempts >= CONNECTION_TRIES)
 		return answer_send(exchange->client, error == -ETIMEDOUT ? 504 : 502);
-	/* An idle connection that was closed under us says nothing about its target: a fresh one to the same. */
+	/* An idle connection that was closed under us says nothing about its target: a fresh one to
+	 * the same. */
 	if (!was_reused)
 		exchange->tried[exchange->tried_count++] = exchange->target;
 	return exchange_try(exchange, error);
@@ -255,8 +258,8 @@ enum step exchange_connect(struct exchange *exchange)
 }
 
 /*
- * The request's bytes, from the client to the target. STEP_AGAIN: something moved; STEP_WAIT: nothing did; else the state changed or
- * ended: *ret_is_over.
+ * The request's bytes, from the client to the target. STEP_AGAIN: something moved; STEP_WAIT:
+ * nothing did; else the state changed or ended: *ret_is_over.
  */
 static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 {
@@ -268,14 +271,16 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 	int result;
 
 	if (exchange->upstream->stream.source.is_writable && !transfer_is_done(request)) {
-		result = transfer_write(request, &exchange->upstream->stream, stock, &exchange->sent);
+		result = transfer_write(request, &exchange->upstream->stream, stock,
+					&exchange->sent);
 		if (result < 0 && !exchange->has_response &&
 		    !exchange->upstream->stream.source.is_readable) {
 			*ret_is_over = true;
 			return exchange_fail(exchange, result);
 		}
 		if (result < 0) {
-			/* A target may answer early and close: what it said goes on, the rest of the request goes nowhere. */
+			/* A target may answer early and close: what it said goes on, the rest of
+			 * the request goes nowhere. */
 			request->body = buffer_give(stock, request->body);
 			request->body_written = true;
 			exchange->upstream->stream.source.is_writable = false;
@@ -348,7 +353,8 @@ static void exchange_set_timers(struct exchange *exchange)
 		}
 		/* A tunnel is idle when neither side speaks. */
 		wait_set(exchange, &exchange->upstream->timer, &exchange->upstream_wait, upstream,
-			 exchange->upstream_moved || (exchange->is_tunnel && exchange->client_moved),
+			 exchange->upstream_moved ||
+				 (exchange->is_tunnel && exchange->client_moved),
 			 upstream_ms);
 	}
 	exchange->client_moved = exchange->upstream_moved = false;
@@ -406,6 +412,8 @@ enum step exchange_client_timeout(struct exchange *exchange)
 	if (exchange->client_wait == WAIT_TO_READ && !exchange->has_response)
 		return answer_send(exchange->client, 408);
 	if (exchange->client_wait == WAIT_TO_WRITE)
-		stream_abort(&exchange->client->stream); /* unread bytes would keep the socket for minutes */
+		stream_abort(
+			&exchange->client
+				 ->stream); /* unread bytes would keep the socket for minutes */
 	return STEP_CLOSE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening generations. Runs on the proxy's main thread; only the reference count is touched by others.
+ * Opening generations. Runs on the proxy's main thread; only the reference count is touched by
+ * others.
  */
 #include "proxy/generation.h"
 
@@ -48,7 +49,8 @@ static uint64_t offset_of_rule(const struct generation *generation,
 			       const struct generation *previous, const uint32_t *old_rows,
 			       const struct regions *regions, const struct snapshot_rule *rule)
 {
-	uint64_t turn = atomic_load_explicit(&regions->turns[rule->slot].turn, memory_order_relaxed);
+	uint64_t turn =
+		atomic_load_explicit(&regions->turns[rule->slot].turn, memory_order_relaxed);
 	uint32_t old_row = old_rows ? old_rows[rule->slot] : SNAPSHOT_NONE;
 	const struct snapshot_rule *old;
 	uint32_t position;
@@ -63,7 +65,8 @@ static uint64_t offset_of_rule(const struct generation *generation,
 	if (same_order(&previous->snapshot, old, &generation->snapshot, rule))
 		return previous->turn_offsets[old_row];
 	position = (uint32_t)((turn + previous->turn_offsets[old_row]) % old->turns.count);
-	position = round_robin_carry(&previous->snapshot, old, position, &generation->snapshot, rule);
+	position =
+		round_robin_carry(&previous->snapshot, old, position, &generation->snapshot, rule);
 	return offset_to(turn, position, rule->turns.count);
 }
 
@@ -82,8 +85,8 @@ static int offsets_make(struct generation *generation, const struct generation *
 			return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < snapshot->rule_count; i++)
-		generation->turn_offsets[i] = offset_of_rule(generation, previous, old_rows, regions,
-							     &snapshot->rules[i]);
+		generation->turn_offsets[i] = offset_of_rule(generation, previous, old_rows,
+							     regions, &snapshot->rules[i]);
 	free(old_rows);
 	return 0;
 }

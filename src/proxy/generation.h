@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One configuration as traffic sees it: an opened snapshot, and where each rule's turn goes on. Made by the
- * main thread, read by all, unmapped by whoever lets go last.
+ * One configuration as traffic sees it: an opened snapshot, and where each rule's turn goes on.
+ * Made by the main thread, read by all, unmapped by whoever lets go last.
  */
 #ifndef PROXY_GENERATION_H
 #define PROXY_GENERATION_H
@@ -19,8 +19,8 @@ struct generation {
 };
 
 /*
- * Opens the snapshot in `fd` with one reference. `previous` (may be NULL) tells where the turns stand. -EBADMSG with the
- * reason in `why`, or -errno.
+ * Opens the snapshot in `fd` with one reference. `previous` (may be NULL) tells where the turns
+ * stand. -EBADMSG with the reason in `why`, or -errno.
  */
 int generation_open(int fd, const struct generation *previous, const struct regions *regions,
 		    struct generation **ret, char *why, size_t why_size);
@@ -29,8 +29,8 @@ void generation_pin(struct generation *generation);
 struct generation *generation_unpin(struct generation *generation);
 
 /* The next turn of a rule: exact over all workers, since the counter is one. */
-static inline uint64_t generation_turn(const struct generation *generation,
-				       struct regions *regions, uint32_t rule)
+static inline uint64_t generation_turn(const struct generation *generation, struct regions *regions,
+				       uint32_t rule)
 {
 	_Atomic uint64_t *turn = &regions->turns[generation->snapshot.rules[rule].slot].turn;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How something dies that events of the same turn may still point at: it is closed at once, and its memory goes at
- * the end of the turn.
+ * How something dies that events of the same turn may still point at: it is closed at once, and its
+ * memory goes at the end of the turn.
  */
 #ifndef PROXY_GRAVE_H
 #define PROXY_GRAVE_H

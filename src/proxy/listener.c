@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Accepting. The registry is shared and locked; everything else runs on one worker's thread. At the roof of
- * connections or descriptors accepting pauses, clients wait in the backlog, and it goes on by itself.
+ * Accepting. The registry is shared and locked; everything else runs on one worker's thread. At the
+ * roof of connections or descriptors accepting pauses, clients wait in the backlog, and it goes on
+ * by itself.
  */
 #include "proxy/listener.h"
 
@@ -83,7 +84,8 @@ int sockets_put(struct sockets *sockets, uint64_t listener, uint32_t worker, int
 void sockets_deliver(struct sockets *sockets, uint64_t sequence)
 {
 	pthread_mutex_lock(&sockets->lock);
-	for (struct list *link = sockets->waiting.next; link != &sockets->waiting; link = link->next) {
+	for (struct list *link = sockets->waiting.next; link != &sockets->waiting;
+	     link = link->next) {
 		struct waiting_socket *waiting = list_entry(link, struct waiting_socket, link);
 
 		if (!waiting->sequence)
@@ -195,15 +197,16 @@ struct proxy_listener *listener_successor(const struct proxy_listener *listener)
 	     link = link->next) {
 		struct proxy_listener *other = list_entry(link, struct proxy_listener, link);
 
-		if (other->row != SNAPSHOT_NONE && address_equal(&other->address, &listener->address))
+		if (other->row != SNAPSHOT_NONE &&
+		    address_equal(&other->address, &listener->address))
 			return other;
 	}
 	return NULL;
 }
 
 /*
- * Who stands in the backlog came before the end: served, not reset. When another listener has the same address now, the
- * keeper gave it the same socket, and the backlog is its own.
+ * Who stands in the backlog came before the end: served, not reset. When another listener has the
+ * same address now, the keeper gave it the same socket, and the backlog is its own.
  */
 static void listener_close(struct proxy_listener *listener)
 {
@@ -286,8 +289,8 @@ static void listener_set_row(struct proxy_listener *listener, const struct snaps
 			     const struct numbered_row *rows)
 {
 	struct numbered_row key = { .number = listener->number };
-	const struct numbered_row *found = bsearch(&key, rows, snapshot->listener_count,
-						   sizeof(*rows), numbered_compare);
+	const struct numbered_row *found =
+		bsearch(&key, rows, snapshot->listener_count, sizeof(*rows), numbered_compare);
 
 	listener->row = found ? found->row : SNAPSHOT_NONE;
 	if (!found)

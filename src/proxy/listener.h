@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets within the traffic process: their way from the keeper to the workers, and a worker's open ones. A socket is known by its
- * listener's number, which is never used twice.
+ * Listening sockets within the traffic process: their way from the keeper to the workers, and a
+ * worker's open ones. A socket is known by its listener's number, which is never used twice.
  */
 #ifndef PROXY_LISTENER_H
 #define PROXY_LISTENER_H
@@ -13,13 +13,15 @@
 
 struct worker;
 
-/* Sockets that the keeper sent and no worker took yet. Made by the main thread; any thread may call with it. */
+/* Sockets that the keeper sent and no worker took yet. Made by the main thread; any thread may call
+ * with it. */
 struct sockets;
 struct sockets *sockets_new(void);
 struct sockets *sockets_free(struct sockets *sockets); /* closes what is left */
 /* The socket is the registry's from here on, also when -ENOMEM is returned (it is closed then). */
 int sockets_put(struct sockets *sockets, uint64_t listener, uint32_t worker, int fd);
-/* All that was put so far belongs to this handover: workers look at nothing newer than the one they adopt. */
+/* All that was put so far belongs to this handover: workers look at nothing newer than the one they
+ * adopt. */
 void sockets_deliver(struct sockets *sockets, uint64_t sequence);
 
 /* A listening socket in a worker's loop. Named apart from the model's noun. */
@@ -29,7 +31,7 @@ struct proxy_listener {
 	struct list pause_link; /* in worker->paused */
 	struct worker *worker;
 	uint64_t number;
-	uint32_t row;	     /* in the current generation, or SNAPSHOT_NONE: it was deleted */
+	uint32_t row; /* in the current generation, or SNAPSHOT_NONE: it was deleted */
 	uint32_t references; /* open connections, and one while the socket is open */
 	struct address address;
 	uint8_t port_size;
@@ -37,7 +39,8 @@ struct proxy_listener {
 	char host_text[ADDRESS_TEXT_SIZE]; /* for requests without a Host */
 };
 
-/* Makes the worker's sockets those of its current generation: opens new ones, empties and closes gone ones. */
+/* Makes the worker's sockets those of its current generation: opens new ones, empties and closes
+ * gone ones. */
 void listeners_adopt(struct worker *worker, uint64_t sequence);
 /* Accepts what waits, then closes all. */
 void listeners_close(struct worker *worker);

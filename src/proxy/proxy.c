@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The traffic process's main thread: talks with the keeper, opens generations, hands them to the workers and reports when all of them have
- * adopted one. Owns the workers, the registry of sockets and the newest generation. Ends when the keeper asks for it, or is gone.
+ * The traffic process's main thread: talks with the keeper, opens generations, hands them to the
+ * workers and reports when all of them have adopted one. Owns the workers, the registry of sockets
+ * and the newest generation. Ends when the keeper asks for it, or is gone.
  */
 #include "proxy/proxy.h"
 
@@ -26,7 +27,7 @@ struct proxy {
 	unsigned started; /* workers whose thread runs */
 	struct generation *newest;
 	uint64_t sequence; /* of the last handover */
-	uint64_t live;	   /* handover that the keeper was told of */
+	uint64_t live; /* handover that the keeper was told of */
 	int done_fd;
 	bool is_stopping;
 	struct message message; /* scratch: 32 KiB are much for a stack */
@@ -34,9 +35,10 @@ struct proxy {
 
 static int proxy_refuse(uint64_t generation, const char *why)
 {
-	log_event(LOG_LEVEL_ERROR, "snapshot_refused", "generation", log_number((int64_t)generation),
-		  "why", why, NULL);
-	return message_send(CHILD_CHANNEL_FD, MESSAGE_REFUSED, generation, why, strlen(why), NULL, 0);
+	log_event(LOG_LEVEL_ERROR, "snapshot_refused", "generation",
+		  log_number((int64_t)generation), "why", why, NULL);
+	return message_send(CHILD_CHANNEL_FD, MESSAGE_REFUSED, generation, why, strlen(why), NULL,
+			    0);
 }
 
 static int proxy_start_workers(struct proxy *proxy, int fd)
@@ -103,8 +105,8 @@ static int proxy_take_snapshot(struct proxy *proxy)
 	else if (proxy->newest && proxy->newest->number == number)
 		result = 0; /* the same again: only sockets are new */
 	else if (message->fd_count == 1)
-		result = generation_open(message->fds[0], proxy->newest, proxy->regions, &generation,
-					 why, sizeof(why));
+		result = generation_open(message->fds[0], proxy->newest, proxy->regions,
+					 &generation, why, sizeof(why));
 	message_close_fds(message);
 	if (result == 0 && generation && generation->number != number) {
 		generation_unpin(generation);
@@ -163,8 +165,8 @@ static int proxy_tell_live(struct proxy *proxy)
 	if (read(proxy->done_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return -errno;
 	for (unsigned i = 0; i < proxy->started; i++) {
-		uint64_t adopted = atomic_load_explicit(&proxy->workers[i].adopted,
-							memory_order_acquire);
+		uint64_t adopted =
+			atomic_load_explicit(&proxy->workers[i].adopted, memory_order_acquire);
 
 		if (adopted < slowest)
 			slowest = adopted;
@@ -172,7 +174,8 @@ static int proxy_tell_live(struct proxy *proxy)
 	if (slowest != proxy->sequence || proxy->live == slowest || !proxy->newest)
 		return 0;
 	proxy->live = slowest;
-	return message_send(CHILD_CHANNEL_FD, MESSAGE_LIVE, proxy->newest->number, NULL, 0, NULL, 0);
+	return message_send(CHILD_CHANNEL_FD, MESSAGE_LIVE, proxy->newest->number, NULL, 0, NULL,
+			    0);
 }
 
 static bool proxy_is_ended(const struct proxy *proxy)
@@ -249,8 +252,8 @@ int proxy_main(const struct run_options *options)
 	result = proxy_loop(proxy);
 	if (result < 0) {
 		/* Without the keeper there is nothing to serve for: threads and all end here. */
-		log_event(result == -EPIPE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "proxy_ended", "error",
-			  result == -EPIPE ? "keeper gone" : log_errno(result), NULL);
+		log_event(result == -EPIPE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "proxy_ended",
+			  "error", result == -EPIPE ? "keeper gone" : log_errno(result), NULL);
 		_exit(1);
 	}
 	proxy_done(proxy);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answer on its way to the client: interim and final heads from the target, held to the same strictness as requests, the body, and
- * how an exchange ends. Runs on the worker's thread that owns the client.
+ * The answer on its way to the client: interim and final heads from the target, held to the same
+ * strictness as requests, the body, and how an exchange ends. Runs on the worker's thread that owns
+ * the client.
  */
 #include "proxy/connection.h"
 
@@ -90,9 +91,10 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 
 	exchange->keeps_client = exchange->wants_keepalive && !connection->is_last &&
 				 transfer_is_done(&exchange->request);
-	exchange->keeps_upstream = response->is_keepalive &&
-				   exchange_listener(exchange)->has_keepalive;
-	framing = head_place(exchange, bytes, (struct bytes){ cookie, size > 0 ? (size_t)size : 0 });
+	exchange->keeps_upstream =
+		response->is_keepalive && exchange_listener(exchange)->has_keepalive;
+	framing =
+		head_place(exchange, bytes, (struct bytes){ cookie, size > 0 ? (size_t)size : 0 });
 	if (framing < 0)
 		return framing;
 	if (framing == HTTP_UNTIL_CLOSE)
@@ -102,7 +104,8 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	if (transfer_is_done(&exchange->request))
 		exchange->request.head = buffer_give(&worker->buffers, exchange->request.head);
 	transfer_expect(transfer, is_tunnel ? HTTP_UNTIL_CLOSE : response->framing,
-			is_tunnel ? HTTP_UNTIL_CLOSE : (enum http_framing)framing, response->length);
+			is_tunnel ? HTTP_UNTIL_CLOSE : (enum http_framing)framing,
+			response->length);
 	if (is_tunnel)
 		tunnel_begin(exchange);
 	return 0;
@@ -154,7 +157,8 @@ static int body_begin(struct exchange *exchange)
 	return transfer_frame(transfer, stock, NULL);
 }
 
-/* The heads that are complete in the buffer. 1 = the final one was among them, 0 = more bytes are needed, -errno. */
+/* The heads that are complete in the buffer. 1 = the final one was among them, 0 = more bytes are
+ * needed, -errno. */
 static int heads_take(struct exchange *exchange)
 {
 	struct buffer *raw = exchange->response.body;
@@ -211,8 +215,8 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 			*ret_is_over = true;
 			if (exchange->has_answered)
 				return response_bad(exchange);
-			transfer->body = buffer_give(&exchange->client->worker->buffers,
-						     transfer->body);
+			transfer->body =
+				buffer_give(&exchange->client->worker->buffers, transfer->body);
 			return exchange_fail(exchange, got ? (int)got : -ECONNRESET);
 		}
 		exchange->has_answered = exchange->upstream_moved = true;
@@ -235,7 +239,8 @@ bad:
 	return response_bad(exchange);
 }
 
-/* All of the answer is written: the upstream goes back or ends, then the client's connection goes on or ends. */
+/* All of the answer is written: the upstream goes back or ends, then the client's connection goes
+ * on or ends. */
 static enum step response_end(struct exchange *exchange)
 {
 	struct upstream *upstream = exchange->upstream;
@@ -306,14 +311,15 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 			return step;
 	}
 	if (connection->stream.source.is_writable && (transfer->head || exchange->has_response)) {
-		/* Before the final head, transfer->body holds raw bytes that are not for the client. */
+		/* Before the final head, transfer->body holds raw bytes that are not for the
+		 * client. */
 		struct buffer *raw = exchange->has_response ? NULL : transfer->body;
 		int result;
 
 		if (raw)
 			transfer->body = NULL;
-		result = transfer_write(transfer, &connection->stream,
-					&connection->worker->buffers, &exchange->answered);
+		result = transfer_write(transfer, &connection->stream, &connection->worker->buffers,
+					&exchange->answered);
 		if (raw)
 			transfer->body = raw;
 		if (result < 0) {
@@ -335,7 +341,8 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 		*ret_is_over = true;
 		return response_end(exchange);
 	}
-	if (!transfer->is_read && !transfer->body && exchange->upstream->stream.source.is_readable) {
+	if (!transfer->is_read && !transfer->body &&
+	    exchange->upstream->stream.source.is_readable) {
 		enum step filled = body_fill(exchange, ret_is_over);
 
 		return *ret_is_over || filled == STEP_AGAIN ? filled : step;

@@ -26,7 +26,8 @@ void transfer_done(struct transfer *transfer, struct buffer_stock *stock)
 	transfer->body = buffer_give(stock, transfer->body);
 }
 
-/* Puts the size line before the payload and the ends behind it, into the room that buffers keep for that. */
+/* Puts the size line before the payload and the ends behind it, into the room that buffers keep for
+ * that. */
 static void frame_chunk(struct transfer *transfer, struct buffer *buffer)
 {
 	uint32_t size = buffer_used(buffer);
@@ -49,7 +50,8 @@ static void frame_chunk(struct transfer *transfer, struct buffer *buffer)
 	}
 }
 
-/* The payload within the raw bytes: the buffer shrinks to it. Returns what lies behind the message, as an offset. */
+/* The payload within the raw bytes: the buffer shrinks to it. Returns what lies behind the message,
+ * as an offset. */
 static int frame_take(struct transfer *transfer, struct buffer *buffer, uint32_t *ret_rest)
 {
 	struct http_chunked_step step;
@@ -178,8 +180,9 @@ int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_s
 		int count = 0;
 
 		if (head_left)
-			parts[count++] = (struct iovec){
-				buffer_at(transfer->head) + transfer->head_written, head_left };
+			parts[count++] =
+				(struct iovec){ buffer_at(transfer->head) + transfer->head_written,
+						head_left };
 		if (transfer->body)
 			parts[count++] = (struct iovec){ buffer_at(transfer->body),
 							 buffer_used(transfer->body) };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One direction of a message on its way: an edited head, then a body in pieces, from one stream to another, framed anew where
- * it must be. Holds one buffer at a time, so a slow reader holds back its sender.
+ * One direction of a message on its way: an edited head, then a body in pieces, from one stream to
+ * another, framed anew where it must be. Holds one buffer at a time, so a slow reader holds back
+ * its sender.
  */
 #ifndef PROXY_TRANSFER_H
 #define PROXY_TRANSFER_H
@@ -11,18 +12,19 @@
 #include "proxy/buffer.h"
 
 struct transfer {
-	struct buffer *head; /* to be written before the body; NULL once written, unless it is kept for another try */
+	struct buffer *head; /* to be written before the body; NULL once written, unless it is kept
+				for another try */
 	struct buffer *body; /* framed bytes to be written, or NULL */
 	uint32_t head_written;
-	uint8_t framing_in;  /* enum http_framing */
+	uint8_t framing_in; /* enum http_framing */
 	uint8_t framing_out;
-	bool keeps_head;     /* the head stays until the answer began */
-	bool is_read;	     /* all of the body was seen */
-	bool is_truncated;   /* the source ended too early */
-	bool has_surplus;    /* the source sent more than the message */
-	bool body_written;   /* some of the body went out */
-	bool is_bulky;	     /* a read filled its buffer: the next one gets a large one */
-	uint64_t left;	     /* HTTP_LENGTH: bytes still to come */
+	bool keeps_head; /* the head stays until the answer began */
+	bool is_read; /* all of the body was seen */
+	bool is_truncated; /* the source ended too early */
+	bool has_surplus; /* the source sent more than the message */
+	bool body_written; /* some of the body went out */
+	bool is_bulky; /* a read filled its buffer: the next one gets a large one */
+	uint64_t left; /* HTTP_LENGTH: bytes still to come */
 	struct http_chunked chunked;
 };
 
@@ -32,21 +34,23 @@ void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
 void transfer_done(struct transfer *transfer, struct buffer_stock *stock);
 
 /*
- * Takes the raw bytes in transfer->body (just put there) for the next part of the body and frames them for the way on. What
- * stands behind the message's end goes to *ret_surplus (a buffer of its own, or NULL), or is dropped when that is NULL;
- * has_surplus tells that there was some. -EBADMSG: bad chunks; -ENOMEM.
+ * Takes the raw bytes in transfer->body (just put there) for the next part of the body and frames
+ * them for the way on. What stands behind the message's end goes to *ret_surplus (a buffer of its
+ * own, or NULL), or is dropped when that is NULL; has_surplus tells that there was some. -EBADMSG:
+ * bad chunks; -ENOMEM.
  */
 int transfer_frame(struct transfer *transfer, struct buffer_stock *stock,
 		   struct buffer **ret_surplus);
 
 /*
- * Reads one buffer full from `source` into an empty transfer->body and frames it. Bytes read; 0 when the source ended (is_read or
- * is_truncated tells how); -EAGAIN; -ENOMEM; -EBADMSG; -errno.
+ * Reads one buffer full from `source` into an empty transfer->body and frames it. Bytes read; 0
+ * when the source ended (is_read or is_truncated tells how); -EAGAIN; -ENOMEM; -EBADMSG; -errno.
  */
 ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
 		      struct buffer **ret_surplus);
 
-/* Writes head and body. 1 = nothing is pending, 0 = the stream is full, -errno. *ret_bytes (added to) counts what went out. */
+/* Writes head and body. 1 = nothing is pending, 0 = the stream is full, -errno. *ret_bytes (added
+ * to) counts what went out. */
 int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
 		   uint64_t *ret_bytes);
 

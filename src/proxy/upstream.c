@@ -234,8 +234,8 @@ void upstream_forget_gone(struct worker *worker)
 		while (*where) {
 			struct upstream_pool *pool = *where;
 
-			if (bsearch(&pool->target, numbers, snapshot->target_count, sizeof(*numbers),
-				    number_compare)) {
+			if (bsearch(&pool->target, numbers, snapshot->target_count,
+				    sizeof(*numbers), number_compare)) {
 				where = &pool->next;
 				continue;
 			}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections to targets: made for a request, kept for the next one to the same target while both sides want that. One table a
- * worker; the key is the target's number, so that another registration of an address never gets an old connection.
+ * Connections to targets: made for a request, kept for the next one to the same target while both
+ * sides want that. One table a worker; the key is the target's number, so that another registration
+ * of an address never gets an old connection.
  */
 #ifndef PROXY_UPSTREAM_H
 #define PROXY_UPSTREAM_H
@@ -22,7 +23,8 @@ struct upstream_pool {
 	struct list idle; /* struct upstream, last used first */
 	uint32_t idle_count;
 	uint32_t used_count; /* in exchanges */
-	uint64_t failures;   /* connects that failed and answers that broke, for the health checks to come */
+	uint64_t failures; /* connects that failed and answers that broke, for the health checks to
+			      come */
 };
 
 struct upstream_table {
@@ -48,8 +50,9 @@ int upstream_table_init(struct upstream_table *table);
 void upstream_table_done(struct worker *worker);
 
 /*
- * A connection for one request to the target: an idle one if `may_reuse`, else a new one on its way. `must_be_alive` asks the kernel before an idle one is taken. -ENOMEM, or
- * why connecting failed at once.
+ * A connection for one request to the target: an idle one if `may_reuse`, else a new one on its
+ * way. `must_be_alive` asks the kernel before an idle one is taken. -ENOMEM, or why connecting
+ * failed at once.
  */
 int upstream_take(struct worker *worker, const struct snapshot_target *target, bool may_reuse,
 		  bool must_be_alive, struct exchange *exchange, struct upstream **ret);

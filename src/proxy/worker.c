@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker's thread: its loop, its time, its dead. Each turn: wait, read the clock, adopt a generation if one came, handle events
- * and timers, free what died.
+ * A worker's thread: its loop, its time, its dead. Each turn: wait, read the clock, adopt a
+ * generation if one came, handle events and timers, free what died.
  */
 #include "proxy/worker.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread of traffic: an event loop, its timers, its connections to clients and to targets. Everything here belongs to that thread,
- * except what is marked atomic: there the main thread hands over a generation or asks for the end.
+ * One thread of traffic: an event loop, its timers, its connections to clients and to targets.
+ * Everything here belongs to that thread, except what is marked atomic: there the main thread hands
+ * over a generation or asks for the end.
  */
 #ifndef PROXY_WORKER_H
 #define PROXY_WORKER_H
@@ -18,7 +19,8 @@
 #include "proxy/upstream.h"
 #include "sticky/policy.h"
 
-struct sockets; /* proxy/listener.h: listening sockets on their way from the keeper to the workers */
+struct sockets; /* proxy/listener.h: listening sockets on their way from the keeper to the workers
+		 */
 
 /* A generation that this worker's requests use: one counted reference for all of them. */
 struct generation_use {
@@ -35,7 +37,8 @@ struct worker {
 	struct token_box *tokens;
 	struct regions *regions;
 	struct sockets *sockets;
-	int done_fd; /* an eventfd of the main thread: written after a generation was adopted, and at the end */
+	int done_fd; /* an eventfd of the main thread: written after a generation was adopted, and
+			at the end */
 
 	/* The time of this turn of the loop. */
 	uint64_t now_ms;
@@ -45,7 +48,7 @@ struct worker {
 
 	struct generation_use *current;
 	struct list listeners; /* struct listener */
-	struct list paused;    /* listeners that wait for descriptors */
+	struct list paused; /* listeners that wait for descriptors */
 	struct list connections; /* struct connection: all that live */
 	uint32_t connection_count;
 	uint32_t connection_roof;
@@ -67,8 +70,8 @@ struct worker {
 	struct {
 		pthread_mutex_t lock;
 		struct generation *next; /* to be adopted; a reference comes with it */
-		uint64_t sequence;	 /* of the handover */
-		int64_t stop_grace_ms;	 /* -1 = go on */
+		uint64_t sequence; /* of the handover */
+		int64_t stop_grace_ms; /* -1 = go on */
 	} mailbox;
 	_Atomic uint64_t adopted; /* sequence of the handover in force here */
 	_Atomic bool is_ended;
