@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a change: begin, run, record, commit, publish; or roll back and read the model again.
+ * Owns the open transaction while it runs. Control's one thread.
+ */
+#include "control/change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/audit.h"
+#include "control/credential.h"
+#include "control/envelope.h"
+#include "control/publish.h"
+#include "control/store.h"
+#include "process/log.h"
+
+static int record_audit(const struct call *call, const char *result)
+{
+	char *detail = audit_detail(call->input);
+	struct audit_row row = {
+		.wall_s = clock_wall_s(),
+		.key_id = call->key_id,
+		.action = call->action->name,
+		.request_id = call->request_id,
+		.result = result,
+		.detail = detail ?: "",
+	};
+	int error = detail ? store_insert_audit(call->control->store, &row) : -ENOMEM;
+
+	free(detail);
+	return error;
+}
+
+static int record_task(const struct call *call)
+{
+	struct task_row row = {
+		.status = call->is_unchanged ? TASK_DONE : TASK_RUNNING,
+		.created_at = clock_wall_s(),
+		.instances = json_dumps(call->touched_instances, JSON_COMPACT),
+		.listeners = json_dumps(call->touched_listeners, JSON_COMPACT),
+	};
+	int error = -ENOMEM;
+
+	(void)snprintf(row.request_id, sizeof(row.request_id), "%s", call->request_id);
+	if (row.instances && row.listeners)
+		error = store_insert_task(call->control->store, &row);
+	free(row.instances);
+	free(row.listeners);
+	return error;
+}
+
+static int record_token(const struct call *call, const struct client_token *token)
+{
+	char *answer;
+	int error;
+
+	if (!token->text)
+		return 0;
+	answer = envelope_success(call->output, call->request_id);
+	if (!answer)
+		return -ENOMEM;
+	error = store_insert_client_token(call->control->store, call->key_id, token->text,
+					  token->body_hash, answer, clock_wall_s());
+	free(answer);
+	return error;
+}
+
+/* The keeper told us which listeners are not open; the database does not know. */
+static void carry_bind_errors(const struct model *from, struct model *to)
+{
+	for (size_t i = 0; i < from->instance_count; i++) {
+		const struct instance *old = from->instances[i];
+
+		for (size_t j = 0; j < old->listener_count; j++) {
+			struct instance *instance;
+			struct listener *listener;
+
+			if (old->listeners[j]->bind_error == 0)
+				continue;
+			instance = model_find_instance(to, old->id);
+			listener = instance
+					   ? instance_find_listener(instance, old->listeners[j]->id)
+					   : NULL;
+			if (listener)
+				listener->bind_error = old->listeners[j]->bind_error;
+		}
+	}
+}
+
+static int undo(struct call *call)
+{
+	struct control *control = call->control;
+	struct model fresh = { 0 };
+	int error;
+
+	store_rollback(control->store);
+	error = store_load(control->store, &fresh);
+	if (error == 0) {
+		carry_bind_errors(&control->model, &fresh);
+		model_done(&control->model);
+		control->model = fresh;
+		error = keyring_reload(control->keyring);
+	}
+	if (error == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "model_lost", "request", call->request_id, "error",
+		  log_errno(error), NULL);
+	return -EIO;
+}
+
+static int record_and_commit(struct call *call, const struct client_token *token)
+{
+	int error = record_audit(call, "ok");
+
+	if (error == 0)
+		error = record_task(call);
+	if (error == 0)
+		error = record_token(call, token);
+	return error ?: store_commit(call->control->store);
+}
+
+static void log_change(const struct call *call, const char *result)
+{
+	log_event(LOG_LEVEL_INFO, "change", "action", call->action->name, "key", call->key_id,
+		  "request", call->request_id, "result", result, NULL);
+}
+
+static void announce(struct call *call)
+{
+	int error;
+
+	log_change(call, call->is_unchanged ? "unchanged" : "ok");
+	if (call->is_unchanged)
+		return;
+	error = publisher_request(call->control->publisher, call->request_id,
+				  call->touched_listeners);
+	/* The change is committed: it goes live with the next one, or at the next start. */
+	if (error != 0)
+		log_event(LOG_LEVEL_ERROR, "publish_failed", "request", call->request_id, "error",
+			  log_errno(error), NULL);
+}
+
+static int refuse(struct call *call, int error)
+{
+	int lost;
+
+	(void)problem_of_error(error, call->request_id, &call->problem);
+	lost = undo(call);
+	log_change(call, call->problem.code);
+	if (lost != 0)
+		return lost;
+	error = record_audit(call, call->problem.code);
+	if (error != 0)
+		log_event(LOG_LEVEL_WARNING, "audit_failed", "request", call->request_id, "error",
+			  log_errno(error), NULL);
+	return -EINVAL;
+}
+
+int change_run(struct call *call, const struct client_token *token)
+{
+	int error = store_begin(call->control->store);
+
+	if (error != 0)
+		return problem_of_error(error, call->request_id, &call->problem);
+	error = call->action->run(call);
+	if (error == 0 && call->wants_rollback) {
+		log_change(call, "dry_run");
+		return undo(call);
+	}
+	if (error == 0)
+		error = record_and_commit(call, token);
+	if (error != 0)
+		return refuse(call, error);
+	announce(call);
+	return 0;
+}
