@@ -40,10 +40,13 @@ int clock_init(void)
 		return error;
 	}
 	memory = mmap(NULL, sizeof(struct clock_shift), PROT_READ, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
+	if (memory == MAP_FAILED) {
 		error = -errno;
-	else
+	} else {
+		if (clock_shift_mapped)
+			munmap((void *)clock_shift_mapped, sizeof(struct clock_shift));
 		clock_shift_mapped = memory;
+	}
 	close(fd);
 	return error;
 }
