@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One direction of a message over real socket pairs: every framing in and out, in pieces of every
+ * size. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/transfer.h"
+
+#define ROOM (1 << 20)
+
+static struct buffer_stock stock;
+
+struct side {
+	struct stream stream;
+	int peer;
+};
+
+static void side_open(struct side *side)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	io_source_init(&side->stream.source, pair[0], NULL);
+	side->stream.source.is_readable = side->stream.source.is_writable = true;
+	side->peer = pair[1];
+}
+
+static void side_close(struct side *side)
+{
+	close(side->stream.source.fd);
+	close(side->peer);
+}
+
+/* Feeds `raw` in pieces of `piece` bytes, then the end if asked for. Returns what came out, NUL
+ * ended; *ret_cut: ended too early. */
+static size_t pass(const char *raw, size_t piece, bool ends, enum http_framing in,
+		   enum http_framing out, uint64_t length, char *result, bool *ret_cut)
+{
+	struct transfer transfer = { 0 };
+	struct side from, to;
+	struct buffer *surplus = NULL;
+	uint64_t written = 0;
+	size_t sent = 0, got = 0, size = strlen(raw);
+
+	side_open(&from);
+	side_open(&to);
+	transfer_expect(&transfer, in, out, length);
+	while (!transfer_is_done(&transfer) && !transfer.is_truncated) {
+		size_t part = size - sent < piece ? size - sent : piece;
+		ssize_t count;
+
+		if (part) {
+			assert_int_equal(write(from.peer, raw + sent, part), (ssize_t)part);
+			sent += part;
+		} else if (ends) {
+			shutdown(from.peer, SHUT_WR);
+		} else {
+			break;
+		}
+		from.stream.source.is_readable = true;
+		count = transfer_fill(&transfer, &from.stream, &stock, &surplus);
+		assert_true(count >= 0 || count == -EAGAIN);
+		surplus = buffer_give(&stock, surplus);
+		assert_int_equal(transfer_write(&transfer, &to.stream, &stock, &written), 1);
+		while ((count = read(to.peer, result + got, ROOM - got - 1)) > 0)
+			got += (size_t)count;
+	}
+	result[got] = 0;
+	assert_int_equal(got, written);
+	*ret_cut = transfer.is_truncated;
+	transfer_done(&transfer, &stock);
+	assert_int_equal(stock.used, 0);
+	side_close(&from);
+	side_close(&to);
+	return got;
+}
+
+static void test_length(void **state)
+{
+	static char out[ROOM];
+	bool cut;
+
+	for (size_t piece = 1; piece < 12; piece++) {
+		assert_int_equal(pass("hello worldNEXT", piece, false, HTTP_LENGTH, HTTP_LENGTH, 11,
+				      out, &cut),
+				 11);
+		assert_string_equal(out, "hello world");
+		assert_false(cut);
+		pass("hello", piece, true, HTTP_LENGTH, HTTP_LENGTH, 11, out, &cut);
+		assert_true(cut);
+	}
+}
+
+/* Reads the chunks of `text` back; asserts that they are whole and followed by nothing. */
+static void assert_chunks(const char *text, const char *payload)
+{
+	struct http_chunked chunked = { 0 };
+	struct http_chunked_step step;
+	char copy[512];
+	size_t size = strlen(text);
+
+	assert_true(size < sizeof(copy));
+	memcpy(copy, text, size);
+	assert_int_equal(http_chunked_decode(&chunked, copy, size, &step), 0);
+	assert_true(chunked.is_done);
+	assert_int_equal(step.consumed, size);
+	assert_int_equal(step.payload_size, strlen(payload));
+	assert_memory_equal(copy + step.payload_at, payload, step.payload_size);
+}
+
+static void test_chunked(void **state)
+{
+	static char out[ROOM];
+	const char *raw = "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
+	bool cut;
+
+	for (size_t piece = 1; piece < 50; piece++) {
+		pass(raw, piece, false, HTTP_CHUNKED, HTTP_CHUNKED, 0, out, &cut);
+		assert_false(cut);
+		assert_chunks(out, "hello world");
+		assert_null(strstr(out, "ext"));
+		assert_null(strstr(out, "Trailer"));
+		pass(raw, piece, false, HTTP_CHUNKED, HTTP_UNTIL_CLOSE, 0, out, &cut);
+		assert_string_equal(out, "hello world");
+		pass("5\r\nhel", piece, true, HTTP_CHUNKED, HTTP_CHUNKED, 0, out, &cut);
+		assert_true(cut);
+		assert_null(
+			strstr(out, "0\r\n\r\n")); /* the client must not take it for the whole */
+	}
+}
+
+static void test_until_close(void **state)
+{
+	static char out[ROOM];
+	bool cut;
+
+	for (size_t piece = 1; piece < 12; piece++) {
+		pass("hello world", piece, true, HTTP_UNTIL_CLOSE, HTTP_CHUNKED, 0, out, &cut);
+		assert_false(cut);
+		assert_chunks(out, "hello world");
+		pass("hello world", piece, true, HTTP_UNTIL_CLOSE, HTTP_UNTIL_CLOSE, 0, out, &cut);
+		assert_string_equal(out, "hello world");
+		pass("", piece, true, HTTP_UNTIL_CLOSE, HTTP_CHUNKED, 0, out, &cut);
+		assert_string_equal(out, "0\r\n\r\n");
+	}
+}
+
+static void test_surplus_is_kept_apart(void **state)
+{
+	struct transfer transfer = { 0 };
+	struct buffer *surplus = NULL;
+	struct side to;
+	uint64_t written = 0;
+	char out[128] = { 0 };
+
+	side_open(&to);
+	transfer_expect(&transfer, HTTP_CHUNKED, HTTP_CHUNKED, 0);
+	transfer.body = buffer_take(&stock, 1);
+	transfer.body->end += (uint32_t)sprintf(buffer_at(transfer.body),
+						"3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n");
+	assert_int_equal(transfer_frame(&transfer, &stock, &surplus), 0);
+	assert_true(transfer.has_surplus);
+	assert_non_null(surplus);
+	assert_memory_equal(buffer_at(surplus), "GET / HTTP/1.1\r\n", 16);
+	assert_int_equal(transfer_write(&transfer, &to.stream, &stock, &written), 1);
+	assert_true(read(to.peer, out, sizeof(out) - 1) > 0);
+	assert_string_equal(out, "3\r\nabc\r\n0\r\n\r\n");
+	buffer_give(&stock, surplus);
+	assert_int_equal(stock.used, 0);
+	side_close(&to);
+}
+
+static void test_head_is_kept_for_another_try(void **state)
+{
+	struct transfer transfer = { .keeps_head = true };
+	struct side to;
+	uint64_t written = 0;
+	char out[64] = { 0 };
+
+	side_open(&to);
+	transfer_expect(&transfer, HTTP_NO_BODY, HTTP_NO_BODY, 0);
+	transfer.head = buffer_take(&stock, 1);
+	transfer.head->end += (uint32_t)sprintf(buffer_at(transfer.head), "HEAD");
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(transfer_write(&transfer, &to.stream, &stock, &written), 1);
+		assert_true(transfer_is_done(&transfer));
+		assert_int_equal(written, 4 * i);
+		transfer.head_written = 0;
+	}
+	assert_int_equal(read(to.peer, out, sizeof(out)), 8);
+	assert_string_equal(out, "HEADHEAD");
+	transfer_done(&transfer, &stock);
+	side_close(&to);
+}
+
+static void test_buffers_grow_and_return(void **state)
+{
+	struct buffer *buffer = buffer_take(&stock, 1);
+
+	memset(buffer_at(buffer), 'x', buffer_room(buffer));
+	buffer->end += buffer_room(buffer);
+	assert_int_equal(buffer_grow(&stock, &buffer), 0);
+	assert_int_equal(buffer->size, BUFFER_LARGE);
+	assert_true(buffer_room(buffer) > 0);
+	assert_int_equal(buffer_grow(&stock, &buffer), -ENOBUFS);
+	buffer->begin = buffer->end - 3;
+	buffer_compact(buffer);
+	assert_int_equal(buffer_used(buffer), 3);
+	assert_memory_equal(buffer_at(buffer), "xxx", 3);
+	buffer = buffer_give(&stock, buffer);
+	assert_int_equal(stock.used, 0);
+}
+
+static int teardown(void **state)
+{
+	buffer_stock_done(&stock);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_chunked),
+		cmocka_unit_test(test_until_close),
+		cmocka_unit_test(test_surplus_is_kept_apart),
+		cmocka_unit_test(test_head_is_kept_for_another_try),
+		cmocka_unit_test(test_buffers_grow_and_return),
+	};
+
+	return cmocka_run_group_tests_name("proxy_transfer", tests, NULL, teardown);
+}
