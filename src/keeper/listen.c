@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening the listening sockets of one address. Runs on the keeper's one thread; the caller owns
+ * what is opened.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "keeper/socket_set.h"
+
+#define LISTEN_BACKLOG 65535 /* the kernel cuts it to net.core.somaxconn */
+
+static int set_option(int fd, int level, int name)
+{
+	const int on = 1;
+
+	return setsockopt(fd, level, name, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+/*
+ * The first socket binds without SO_REUSEPORT, so that a port which somebody else listens on is
+ * refused even when he shares it; it opens itself to the others of this address afterwards.
+ * SO_REUSEADDR is for connections of an earlier life in TIME_WAIT.
+ */
+static int socket_bind(const struct address *address, bool is_first, int *ret_fd)
+{
+	struct sockaddr_storage storage;
+	socklen_t size = address_to_sockaddr(address, &storage);
+	int error = 0, fd;
+
+	if (size == 0)
+		return -EAFNOSUPPORT;
+	fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	if (fd < 0)
+		return -errno;
+	if (storage.ss_family == AF_INET6)
+		error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (!error)
+		error = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!error && !is_first)
+		error = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (!error && bind(fd, (struct sockaddr *)&storage, size) < 0)
+		error = -errno;
+	if (!error && is_first)
+		error = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int sockets_listen(const struct address *address, unsigned count, int *ret_fds)
+{
+	int fds[LIMIT_WORKERS], error = 0;
+	unsigned bound = 0;
+
+	if (count > LIMIT_WORKERS)
+		return -EINVAL;
+	while (bound < count && !error) {
+		error = socket_bind(address, bound == 0, &fds[bound]);
+		bound += !error;
+	}
+	for (unsigned i = 0; i < bound && !error; i++) {
+		if (listen(fds[i], LISTEN_BACKLOG) < 0)
+			error = -errno;
+	}
+	for (unsigned i = 0; i < bound; i++) {
+		if (error)
+			close(fds[i]);
+		else
+			ret_fds[i] = fds[i];
+	}
+	return error;
+}
