@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store: SQLite (WAL, synchronous=FULL, foreign keys), where every change is one transaction. Used by control's one thread. What comes
- * out of the database is checked like any input before it becomes model.
+ * The store: SQLite (WAL, synchronous=FULL, foreign keys), where every change is one transaction.
+ * Used by control's one thread. What comes out of the database is checked like any input before it
+ * becomes model.
  *
- * Every function returns 0 or -errno: -EIO the database failed (logged once, here), -EROFS read only, -ENOSPC disk full, -EBUSY locked,
- * -EBADMSG damaged or not ours, -EEXIST a uniqueness rule of the schema, -ENOMEM.
+ * Every function returns 0 or -errno: -EIO the database failed (logged once, here), -EROFS read
+ * only, -ENOSPC disk full, -EBUSY locked, -EBADMSG damaged or not ours, -EEXIST a uniqueness rule
+ * of the schema, -EDQUOT no slot left (model/limits.h), -ENOMEM.
  */
 #ifndef CONTROL_STORE_H
 #define CONTROL_STORE_H
@@ -15,20 +17,27 @@
 
 struct store;
 
-/* Opens or makes DIR/setia.db (0600), migrates its schema to this version; a newer one is refused (-EBADMSG). */
+/* Opens or makes DIR/setia.db (0600), migrates its schema; a newer one is refused (-EBADMSG). */
 int store_open(const char *data_dir, struct store **ret);
 struct store *store_close(struct store *store);
 
 int store_begin(struct store *store);
 int store_commit(struct store *store);
+/* Slots given out by the transaction are taken back too. */
 void store_rollback(struct store *store);
 
 /* The whole configuration; *ret must be empty. Slots and numbers included. */
 int store_load(struct store *store, struct model *ret);
 
-/* Each insert gives the noun its number (and slot, the lowest free one; -ENOSPC when none is left) and keeps what it holds, children not included. */
+/*
+ * Each insert gives the noun its number and slot (the lowest free one) and keeps what it holds,
+ * children not included. A slot whose owner was deleted is not free before a snapshot that was
+ * built after the deletion is live (store_release_slots), so no two generations in flight use one
+ * slot for two owners.
+ */
 int store_insert_instance(struct store *store, struct instance *instance);
-int store_insert_listener(struct store *store, const struct instance *parent, struct listener *listener);
+int store_insert_listener(struct store *store, const struct instance *parent,
+			  struct listener *listener);
 int store_insert_rule(struct store *store, const struct listener *parent, struct rule *rule);
 /* Exactly one of the parents. */
 int store_insert_target(struct store *store, const struct listener *listener,
@@ -36,15 +45,23 @@ int store_insert_target(struct store *store, const struct listener *listener,
 int store_update_instance(struct store *store, const struct instance *instance);
 int store_update_listener(struct store *store, const struct listener *listener);
 int store_update_rule(struct store *store, const struct rule *rule);
+/* Weight and tag: another address is another target (SP-43). */
 int store_update_target(struct store *store, const struct target *target);
-/* Children go with their parent. */
-int store_delete_instance(struct store *store, const struct instance *instance);
+/* Children go with their parent. `wall_s`: when, for store_count_deletions. */
+int store_delete_instance(struct store *store, const struct instance *instance, int64_t wall_s);
 int store_delete_listener(struct store *store, const struct listener *listener);
 int store_delete_rule(struct store *store, const struct rule *rule);
 int store_delete_target(struct store *store, const struct target *target);
+/* Instances deleted at `since` or later; what is older is forgotten. */
+int store_count_deletions(struct store *store, int64_t since, int64_t *ret_count);
+/* `live`: a generation that every worker runs. */
+int store_release_slots(struct store *store, uint64_t live);
 
 int store_insert_cookie_key(struct store *store, const struct cookie_key *key);
-/* Retires every other key at retired_s and deletes those whose life is over (COOKIE_KEY_LIFE_S before retired_s). */
+/*
+ * Retires every other key at retired_s and deletes those whose life is over (COOKIE_KEY_LIFE_S
+ * before retired_s).
+ */
 int store_retire_cookie_keys(struct store *store, uint8_t newest_id, int64_t retired_s);
 
 /* API keys. */
@@ -55,27 +72,34 @@ struct api_key {
 	int64_t created_at;
 	struct api_key *next;
 };
+/* By creation; the caller frees each with free(). */
 int store_load_api_keys(struct store *store, struct api_key **ret_first);
 int store_insert_api_key(struct store *store, const struct api_key *key);
 int store_update_api_key(struct store *store, const struct api_key *key);
 int store_delete_api_key(struct store *store, const char *secret_id);
 
-/* One row a changing call, written in its transaction (result "ok") or by itself when it was refused. */
+/*
+ * One row a changing call, written in its transaction (result "ok") or by itself when it was
+ * refused.
+ */
 struct audit_row {
 	int64_t wall_s;
-	const char *key_id, *action, *request_id, *result, *detail; /* detail: the input as JSON without secrets, or "" */
+	const char *key_id, *action, *request_id, *result;
+	const char *detail; /* the input as JSON without secrets, or "" */
 };
 int store_insert_audit(struct store *store, const struct audit_row *row);
 
-/* Tasks. Status as in the API: 0 done, 1 failed, 2 running. */
+/* Tasks. Status as in the API. */
+enum task_status { TASK_DONE = 0, TASK_FAILED = 1, TASK_RUNNING = 2 };
+
 struct task_row {
 	char request_id[64];
-	int status;
+	int status; /* enum task_status */
 	int64_t created_at;
 	uint64_t generation; /* the snapshot that carries the change; 0 = not built yet */
-	char *instances;     /* JSON array of ids */
-	char *listeners;     /* JSON array of numbers */
-	char *message;       /* NULL or why it failed */
+	char *instances; /* JSON array of ids */
+	char *listeners; /* JSON array of numbers */
+	char *message; /* NULL or why it failed */
 };
 void task_row_done(struct task_row *row);
 int store_insert_task(struct store *store, const struct task_row *row);
@@ -83,16 +107,26 @@ int store_update_task(struct store *store, const char *request_id, int status, u
 		      const char *message);
 /* -ENOENT. The caller ends *ret with task_row_done. */
 int store_find_task(struct store *store, const char *request_id, struct task_row *ret);
-/* Deletes finished tasks and refused audit rows' surplus created before `before`. */
+/* The oldest running task with a generation of 1..`generation`. As store_find_task. */
+int store_next_running_task(struct store *store, uint64_t generation, struct task_row *ret);
+/* Running tasks wait for `generation` from now on: all of them, or those that wait for none yet. */
+int store_assign_tasks(struct store *store, uint64_t generation, bool all);
+/*
+ * Deletes tasks that finished before `before`, client tokens older than CLIENT_TOKEN_KEEP_S, and
+ * what exceeds the roofs of the audit table.
+ */
 int store_forget_tasks(struct store *store, int64_t before);
 
-/* ClientToken: the answer first given to (key, token), and the body it was given for. -ENOENT. Strings are malloc'd. */
+/*
+ * ClientToken: the answer first given to (key, token), and the body it was given for. -ENOENT.
+ * Strings are malloc'd.
+ */
 int store_find_client_token(struct store *store, const char *key_id, const char *token,
 			    char **ret_body_hash, char **ret_answer);
 int store_insert_client_token(struct store *store, const char *key_id, const char *token,
 			      const char *body_hash, const char *answer, int64_t wall_s);
 
-/* Small things kept by name: "generation" (the last one given out), schema notes. -ENOENT. */
+/* Small things kept by name: "generation" (the last one given out). -ENOENT. */
 int store_get_number(struct store *store, const char *name, int64_t *ret_value);
 int store_set_number(struct store *store, const char *name, int64_t value);
 

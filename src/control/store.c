@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The database as an open thing: opening it, transactions, running statements, and reading rows
+ * without trusting them. Control's one thread; `struct store` owns the connection, the prepared
+ * statements and the bitmaps of slots.
+ */
+#include "control/store_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/store_schema.h"
+#include "process/log.h"
+
+static int errno_of(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CONSTRAINT:
+		if (result == SQLITE_CONSTRAINT_UNIQUE || result == SQLITE_CONSTRAINT_PRIMARYKEY)
+			return -EEXIST;
+		return -EIO;
+	default:
+		return -EIO;
+	}
+}
+
+int store_error(struct store *store, int result, const char *doing)
+{
+	int error = errno_of(result);
+
+	/* A uniqueness rule of the schema is the caller's to explain. */
+	if (error != -EEXIST)
+		log_event(LOG_LEVEL_ERROR, "store_failed", "doing", doing, "code",
+			  log_number(result), "reason",
+			  store->database ? sqlite3_errmsg(store->database)
+					  : sqlite3_errstr(result),
+			  NULL);
+	return error;
+}
+
+/*
+ * Made by us, so that the file (and with it SQLite's -wal and -shm, which copy its mode) is never
+ * readable by others, whatever the umask.
+ */
+static int make_file(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) != 0)
+		error = -errno;
+	else if (!S_ISREG(status.st_mode))
+		error = -EBADMSG;
+	else if ((status.st_mode & 07777) != 0600 && fchmod(fd, 0600) != 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+static int prepare_statements(struct store *store)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		int result =
+			sqlite3_prepare_v3(store->database, statement_texts[i], -1,
+					   SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+
+		if (result != SQLITE_OK)
+			return store_error(store, result, "prepare");
+	}
+	return 0;
+}
+
+static int configure(struct store *store)
+{
+	static const char pragmas[] = "PRAGMA trusted_schema = OFF;"
+				      "PRAGMA cell_size_check = ON;"
+				      "PRAGMA foreign_keys = ON;"
+				      "PRAGMA journal_mode = WAL;"
+				      "PRAGMA synchronous = FULL;"
+				      "PRAGMA journal_size_limit = 67108864;";
+	int result;
+
+	sqlite3_extended_result_codes(store->database, 1);
+	sqlite3_limit(store->database, SQLITE_LIMIT_LENGTH, STORE_LENGTH_MOST);
+	sqlite3_limit(store->database, SQLITE_LIMIT_ATTACHED, 0);
+	result = sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_busy_timeout(store->database, STORE_BUSY_TIMEOUT_MS);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(store->database, pragmas, NULL, NULL, NULL);
+	return result == SQLITE_OK ? 0 : store_error(store, result, "open");
+}
+
+static int open_database(struct store *store, const char *path)
+{
+	int error = make_file(path), result;
+
+	if (error != 0) {
+		log_event(LOG_LEVEL_ERROR, "store_failed", "doing", "open", "file", path, "reason",
+			  log_errno(error), NULL);
+		return error;
+	}
+	result = sqlite3_open_v2(
+		path, &store->database,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+	if (result != SQLITE_OK)
+		return store_error(store, result, "open");
+	error = configure(store);
+	if (error == 0)
+		error = store_migrate(store);
+	if (error == 0)
+		error = store_check(store);
+	if (error == 0)
+		error = prepare_statements(store);
+	return error != 0 ? error : store_load_slots(store);
+}
+
+int store_open(const char *data_dir, struct store **ret)
+{
+	struct store *store;
+	char path[PATH_MAX];
+	int error, size = snprintf(path, sizeof(path), "%s/setia.db", data_dir);
+
+	if (size < 0 || (size_t)size >= sizeof(path))
+		return -ENAMETOOLONG;
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return -ENOMEM;
+	error = slots_init(store->slots);
+	if (error == 0)
+		error = open_database(store, path);
+	if (error != 0) {
+		store_close(store);
+		return error;
+	}
+	*ret = store;
+	return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+	if (!store)
+		return NULL;
+	store_rollback(store);
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(store->statements[i]);
+	sqlite3_close_v2(store->database);
+	slots_done(store->slots);
+	free(store);
+	return NULL;
+}
+
+int store_begin(struct store *store)
+{
+	int result = sqlite3_exec(store->database, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	if (result != SQLITE_OK)
+		return store_error(store, result, "begin");
+	store->is_in_transaction = true;
+	return 0;
+}
+
+int store_commit(struct store *store)
+{
+	int result;
+
+	if (!store->is_in_transaction || sqlite3_get_autocommit(store->database))
+		return -EIO;
+	result = sqlite3_exec(store->database, "COMMIT", NULL, NULL, NULL);
+	if (result != SQLITE_OK)
+		return store_error(store, result, "commit");
+	store->is_in_transaction = false;
+	return 0;
+}
+
+void store_rollback(struct store *store)
+{
+	int result;
+
+	if (!store->is_in_transaction)
+		return;
+	store->is_in_transaction = false;
+	/* A full disk or an I/O error may have rolled it back already. */
+	if (!sqlite3_get_autocommit(store->database)) {
+		result = sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+		if (result != SQLITE_OK)
+			store_error(store, result, "roll back");
+	}
+	/* On failure the old bitmaps stay: they hold more than is used, never less. */
+	store_load_slots(store);
+}
+
+static int bind_values(sqlite3_stmt *statement, const struct value *values, size_t count)
+{
+	int result = SQLITE_OK;
+
+	for (size_t i = 0; i < count && result == SQLITE_OK; i++) {
+		const struct value *value = &values[i];
+		int position = (int)i + 1;
+
+		switch (value->type) {
+		case VALUE_NULL:
+			result = sqlite3_bind_null(statement, position);
+			break;
+		case VALUE_INTEGER:
+			result = sqlite3_bind_int64(statement, position, value->integer);
+			break;
+		case VALUE_TEXT:
+			result = sqlite3_bind_text(statement, position, value->data, -1,
+						   SQLITE_STATIC);
+			break;
+		case VALUE_BLOB:
+			result = sqlite3_bind_blob64(statement, position, value->data,
+						     (sqlite3_uint64)value->integer, SQLITE_STATIC);
+			break;
+		}
+	}
+	return result;
+}
+
+/* Leaves nothing borrowed behind. */
+static void finish(sqlite3_stmt *statement)
+{
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+}
+
+/*
+ * After a full disk SQLite may have ended the transaction by itself: what follows must not become
+ * changes of their own.
+ */
+static int check_transaction(struct store *store)
+{
+	return store->is_in_transaction && sqlite3_get_autocommit(store->database) ? -EIO : 0;
+}
+
+int store_run_values(struct store *store, enum statement which, const struct value *values,
+		     size_t count)
+{
+	sqlite3_stmt *statement = store->statements[which];
+	int result, error = check_transaction(store);
+
+	if (error != 0)
+		return error;
+	result = bind_values(statement, values, count);
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	if (result != SQLITE_DONE)
+		error = store_error(store, result, statement_texts[which]);
+	finish(statement);
+	return error;
+}
+
+int store_query(struct store *store, enum statement which, const struct value *values, size_t count,
+		const char *table, int (*each)(struct row *row, void *context), void *context)
+{
+	struct row row = { .statement = store->statements[which], .table = table };
+	int result, error = check_transaction(store);
+
+	if (error != 0)
+		return error;
+	result = bind_values(row.statement, values, count);
+	while (result == SQLITE_OK || result == SQLITE_ROW) {
+		result = sqlite3_step(row.statement);
+		if (result != SQLITE_ROW)
+			break;
+		error = each(&row, context);
+		if (error == 0)
+			error = row.error;
+		if (error != 0)
+			break;
+	}
+	if (error == 0 && result != SQLITE_DONE && result != SQLITE_ROW)
+		error = store_error(store, result, statement_texts[which]);
+	finish(row.statement);
+	return error < 0 ? error : 0;
+}
+
+int row_bad(struct row *row, int column, const char *why)
+{
+	if (row->error != 0)
+		return row->error;
+	row->error = -EBADMSG;
+	log_event(LOG_LEVEL_ERROR, "store_damaged", "table", row->table, "row",
+		  log_number(sqlite3_column_int64(row->statement, 0)), "column",
+		  sqlite3_column_name(row->statement, column), "reason", why, NULL);
+	return row->error;
+}
+
+int64_t row_integer(struct row *row, int column, int64_t least, int64_t most)
+{
+	int64_t value;
+
+	if (row->error != 0)
+		return 0;
+	if (sqlite3_column_type(row->statement, column) != SQLITE_INTEGER) {
+		row_bad(row, column, "no integer");
+		return 0;
+	}
+	value = sqlite3_column_int64(row->statement, column);
+	if (value < least || value > most) {
+		row_bad(row, column, "out of range");
+		return 0;
+	}
+	return value;
+}
+
+/* Only what JSON can carry: an answer has to be able to show it. */
+static bool is_utf8(const char *text, size_t size)
+{
+	json_t *probe;
+	size_t i = 0;
+
+	while (i < size && (unsigned char)text[i] < 0x80)
+		i++;
+	if (i == size)
+		return true;
+	probe = json_stringn(text, size);
+	json_decref(probe);
+	return probe != NULL;
+}
+
+const char *row_text(struct row *row, int column, size_t most)
+{
+	const char *text;
+	size_t size;
+
+	if (row->error != 0)
+		return "";
+	if (sqlite3_column_type(row->statement, column) != SQLITE_TEXT) {
+		row_bad(row, column, "no text");
+		return "";
+	}
+	text = (const char *)sqlite3_column_text(row->statement, column);
+	if (!text) {
+		row->error = -ENOMEM;
+		return "";
+	}
+	size = (size_t)sqlite3_column_bytes(row->statement, column);
+	if (size > most)
+		row_bad(row, column, "too long");
+	else if (strlen(text) != size || !is_utf8(text, size))
+		row_bad(row, column, "no UTF-8 text");
+	return row->error == 0 ? text : "";
+}
+
+char *row_text_copy(struct row *row, int column, size_t most)
+{
+	const char *text = row_text(row, column, most);
+	char *copy = row->error == 0 ? strdup(text) : NULL;
+
+	if (row->error == 0 && !copy)
+		row->error = -ENOMEM;
+	return copy;
+}
+
+void row_text_into(struct row *row, int column, char *out, size_t room)
+{
+	const char *text = row_text(row, column, room - 1);
+
+	memcpy(out, text, strlen(text) + 1);
+}
+
+bool row_is_null(struct row *row, int column)
+{
+	return sqlite3_column_type(row->statement, column) == SQLITE_NULL;
+}
+
+static int read_number(struct row *row, void *context)
+{
+	int64_t *number = context;
+
+	*number = row_integer(row, 0, INT64_MIN, INT64_MAX);
+	return row->error != 0 ? row->error : -EALREADY;
+}
+
+int store_get_number(struct store *store, const char *name, int64_t *ret_value)
+{
+	const struct value values[] = { value_text(name) };
+	int64_t number;
+	int error =
+		store_query(store, STATEMENT_GET_NUMBER, values, 1, "number", read_number, &number);
+
+	if (error == -EALREADY) {
+		*ret_value = number;
+		return 0;
+	}
+	return error != 0 ? error : -ENOENT;
+}
+
+int store_set_number(struct store *store, const char *name, int64_t value)
+{
+	return store_run(store, STATEMENT_SET_NUMBER, value_text(name), value_integer(value));
+}

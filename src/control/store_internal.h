@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the store's own files share: the open database, its prepared statements, the bitmaps of
+ * slots, and the ways to run a statement and to read a row without trusting it. Nobody else
+ * includes this. Control's one thread.
+ */
+#ifndef CONTROL_STORE_INTERNAL_H
+#define CONTROL_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "control/store.h"
+
+#define STORE_APPLICATION_ID 0x53544941 /* "STIA": the file says whose it is */
+#define STORE_BUSY_TIMEOUT_MS 2000 /* another process (a backup) holds the lock: wait this long */
+#define STORE_TEXT_MOST (1 << 20) /* bytes of one text that is read back */
+#define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
+
+extern const char schema_sql[]; /* schema.sql, embedded by the build */
+
+enum statement {
+	STATEMENT_GET_NUMBER,
+	STATEMENT_SET_NUMBER,
+	STATEMENT_INSERT_INSTANCE,
+	STATEMENT_UPDATE_INSTANCE,
+	STATEMENT_DELETE_INSTANCE,
+	STATEMENT_NOTE_DELETION,
+	STATEMENT_FORGET_DELETIONS,
+	STATEMENT_COUNT_DELETIONS,
+	STATEMENT_INSERT_TAG,
+	STATEMENT_INSERT_LISTENER,
+	STATEMENT_UPDATE_LISTENER,
+	STATEMENT_DELETE_LISTENER,
+	STATEMENT_INSERT_RULE,
+	STATEMENT_UPDATE_RULE,
+	STATEMENT_DELETE_RULE,
+	STATEMENT_INSERT_TARGET,
+	STATEMENT_UPDATE_TARGET,
+	STATEMENT_DELETE_TARGET,
+	STATEMENT_RELEASE_SLOTS,
+	STATEMENT_INSERT_COOKIE_KEY,
+	STATEMENT_RETIRE_COOKIE_KEYS,
+	STATEMENT_FORGET_COOKIE_KEYS,
+	STATEMENT_LOAD_INSTANCES,
+	STATEMENT_LOAD_TAGS,
+	STATEMENT_LOAD_LISTENERS,
+	STATEMENT_LOAD_RULES,
+	STATEMENT_LOAD_TARGETS,
+	STATEMENT_LOAD_COOKIE_KEYS,
+	STATEMENT_LOAD_SLOTS,
+	STATEMENT_LOAD_API_KEYS,
+	STATEMENT_INSERT_API_KEY,
+	STATEMENT_UPDATE_API_KEY,
+	STATEMENT_DELETE_API_KEY,
+	STATEMENT_INSERT_AUDIT,
+	STATEMENT_FORGET_AUDIT,
+	STATEMENT_INSERT_TASK,
+	STATEMENT_UPDATE_TASK,
+	STATEMENT_FIND_TASK,
+	STATEMENT_NEXT_RUNNING_TASK,
+	STATEMENT_ASSIGN_TASKS,
+	STATEMENT_FORGET_TASKS,
+	STATEMENT_FIND_CLIENT_TOKEN,
+	STATEMENT_INSERT_CLIENT_TOKEN,
+	STATEMENT_FORGET_CLIENT_TOKENS,
+	STATEMENT_COUNT,
+};
+
+/* store_statements.c: SQL by enum statement. */
+extern const char *const statement_texts[STATEMENT_COUNT];
+
+enum slot_kind { SLOT_LISTENER = 1, SLOT_RULE, SLOT_TARGET, SLOT_KINDS };
+
+/* A bit per slot: used by a noun, or freed and waiting for a newer generation (freed_slot). */
+struct slots {
+	uint64_t *words;
+	uint32_t most;
+	uint32_t lowest; /* no free slot below it */
+};
+
+struct store {
+	sqlite3 *database;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct slots slots[SLOT_KINDS]; /* [0] is unused */
+	bool is_in_transaction;
+};
+
+/* A value for a `?`. Texts and blobs are borrowed until the statement has run. */
+struct value {
+	enum { VALUE_NULL, VALUE_INTEGER, VALUE_TEXT, VALUE_BLOB } type;
+	int64_t integer; /* or the size of the blob */
+	const void *data;
+};
+
+static inline struct value value_integer(int64_t integer)
+{
+	return (struct value){ .type = VALUE_INTEGER, .integer = integer };
+}
+
+static inline struct value value_text(const char *text)
+{
+	return (struct value){ .type = text ? VALUE_TEXT : VALUE_NULL, .data = text };
+}
+
+static inline struct value value_blob(const void *data, size_t size)
+{
+	return (struct value){ .type = VALUE_BLOB, .integer = (int64_t)size, .data = data };
+}
+
+/* Runs a statement that returns no rows. */
+#define store_run(store, statement, ...)                                              \
+	store_run_values((store), (statement), (const struct value[]){ __VA_ARGS__ }, \
+			 sizeof((const struct value[]){ __VA_ARGS__ }) / sizeof(struct value))
+int store_run_values(struct store *store, enum statement which, const struct value *values,
+		     size_t count);
+
+/* A row that is being read: the first bad column is remembered and logged once. */
+struct row {
+	sqlite3_stmt *statement;
+	const char *table;
+	int error; /* 0, -EBADMSG or -ENOMEM */
+};
+
+/*
+ * Calls `each` for every row; it returns 0 to go on, 1 to stop, or -errno. A row->error it left
+ * behind ends the query too.
+ */
+int store_query(struct store *store, enum statement which, const struct value *values, size_t count,
+		const char *table, int (*each)(struct row *row, void *context), void *context);
+
+/* Readers: 0, "" or NULL when the row is already bad. `why` of row_bad is for the log. */
+int64_t row_integer(struct row *row, int column, int64_t least, int64_t most);
+const char *row_text(struct row *row, int column, size_t most); /* until the next row */
+char *row_text_copy(struct row *row, int column, size_t most);
+void row_text_into(struct row *row, int column, char *out, size_t room);
+bool row_is_null(struct row *row, int column);
+int row_bad(struct row *row, int column, const char *why);
+
+/* Logs the database's complaint and returns the -errno for it. */
+int store_error(struct store *store, int result, const char *doing);
+
+/* store_slots.c */
+int slots_init(struct slots slots[SLOT_KINDS]);
+void slots_done(struct slots slots[SLOT_KINDS]);
+/* -EDQUOT */
+int slots_take(struct slots *slots, uint32_t *ret_slot);
+void slots_release(struct slots *slots, uint32_t slot);
+/* Bitmaps from what the database holds: after opening and after a rollback. */
+int store_load_slots(struct store *store);
+
+#endif

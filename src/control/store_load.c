@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the whole configuration. The schema has held its constraints (store_schema.c proves it);
+ * here every value passes the same rules as the API's input, so that a database that was changed by
+ * hand gives a sound model or none. Control's one thread.
+ */
+#include "control/store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/health_input.h"
+#include "control/host_address.h"
+#include "control/ports.h"
+#include "model/validate.h"
+#include "process/log.h"
+
+#define TIME_MOST 253402300799ll /* the year 9999, what an answer can show */
+#define ECHO_MOST 1024 /* bytes of texts that are only kept and echoed */
+
+/* Parents by rising number, as their queries give them. */
+struct parents {
+	void **nouns;
+	size_t count, room;
+};
+
+struct load {
+	struct model *model;
+	struct parents listeners, rules;
+};
+
+static int parents_add(struct parents *parents, void *noun)
+{
+	if (parents->count == parents->room) {
+		size_t room = parents->room ? parents->room * 2 : 256;
+		void **nouns = realloc(parents->nouns, room * sizeof(*nouns));
+
+		if (!nouns)
+			return -ENOMEM;
+		parents->nouns = nouns;
+		parents->room = room;
+	}
+	parents->nouns[parents->count++] = noun;
+	return 0;
+}
+
+/* Every noun that can be a parent begins with its number. */
+static void *find_number(void **nouns, size_t count, uint64_t number)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		uint64_t at = *(const uint64_t *)nouns[middle];
+
+		if (at == number)
+			return nouns[middle];
+		if (at < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+_Static_assert(offsetof(struct instance, number) == 0 && offsetof(struct listener, number) == 0 &&
+		       offsetof(struct rule, number) == 0,
+	       "find_number reads it there");
+
+/* A problem of validation becomes a bad column. */
+static int row_check(struct row *row, int column, int error, const struct problem *problem)
+{
+	if (error != 0 && row->error == 0)
+		row_bad(row, column, problem->text);
+	return row->error;
+}
+
+static void set_text(struct row *row, int column, size_t most, char **text)
+{
+	char *copy = row_text_copy(row, column, most);
+
+	if (copy) {
+		free(*text);
+		*text = copy;
+	}
+}
+
+static uint64_t row_number(struct row *row, int column)
+{
+	return (uint64_t)row_integer(row, column, 1, (int64_t)LIMIT_NUMBER);
+}
+
+static void row_id(struct row *row, int column, const char *prefix, char id[LIMIT_ID])
+{
+	size_t size = strlen(prefix);
+
+	row_text_into(row, column, id, LIMIT_ID);
+	if (row->error == 0 && (strncmp(id, prefix, size) != 0 || strlen(id) != size + 8 ||
+				strspn(id + size, "abcdefghijklmnopqrstuvwxyz0123456789") != 8))
+		row_bad(row, column, "no identifier");
+}
+
+/* Canonical, so that the schema's uniqueness is that of addresses. */
+static void row_ip(struct row *row, int column, struct address *address)
+{
+	const char *text = row_text(row, column, ADDRESS_IP_TEXT_SIZE - 1);
+	char canonical[ADDRESS_IP_TEXT_SIZE];
+
+	if (row->error != 0)
+		return;
+	if (address_parse_ip(bytes_of(text), address) != 0) {
+		row_bad(row, column, "no address");
+		return;
+	}
+	address_format_ip(address, canonical);
+	if (strcmp(canonical, text) != 0)
+		row_bad(row, column, "address not in canonical form");
+}
+
+static void row_health(struct row *row, int column, enum protocol protocol,
+		       struct health_check *check)
+{
+	const char *text = row_text(row, column, 8192);
+	struct problem problem = { 0 };
+	json_t *json;
+	int error;
+
+	health_check_defaults(check, protocol);
+	if (row->error != 0)
+		return;
+	json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	if (!json) {
+		row_bad(row, column, "no JSON");
+		return;
+	}
+	error = fields_check(health_check_fields, json, "HealthCheck", &problem);
+	if (error == 0)
+		error = health_check_read(json, check, "HealthCheck", &problem);
+	if (error == 0)
+		error = validate_health_check(check, protocol, "HealthCheck", &problem);
+	json_decref(json);
+	if (error == -ENOMEM)
+		row->error = -ENOMEM;
+	else
+		row_check(row, column, error, &problem);
+}
+
+static void read_instance(struct row *row, struct instance *instance)
+{
+	struct problem problem = { 0 };
+
+	instance->number = row_number(row, 0);
+	row_id(row, 1, "lb-", instance->id);
+	set_text(row, 2, LIMIT_NAME_BYTES, &instance->name);
+	instance->network = (uint8_t)row_integer(row, 3, NETWORK_OPEN, NETWORK_INTERNAL);
+	row_ip(row, 4, &instance->vip);
+	instance->is_delete_protected = row_integer(row, 5, 0, 1) != 0;
+	instance->passes_to_target = row_integer(row, 6, 0, 1) != 0;
+	instance->project_id = row_integer(row, 7, INT64_MIN, INT64_MAX);
+	set_text(row, 8, ECHO_MOST, &instance->vpc_id);
+	set_text(row, 9, ECHO_MOST, &instance->subnet_id);
+	instance->bandwidth_out = (uint32_t)row_integer(row, 10, 0, UINT32_MAX);
+	instance->created_at = row_integer(row, 11, 0, TIME_MOST);
+	if (row->error == 0)
+		row_check(row, 2, validate_name(instance->name, "name", &problem), &problem);
+}
+
+static int load_instance(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct instance *instance = instance_new();
+
+	if (!instance)
+		return -ENOMEM;
+	read_instance(row, instance);
+	if (row->error == 0)
+		row->error = model_add_instance(load->model, instance);
+	if (row->error != 0)
+		instance_free(instance);
+	return row->error;
+}
+
+static int load_tag(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct instance *instance = find_number((void **)load->model->instances,
+						load->model->instance_count, row_number(row, 0));
+	struct tag *tags;
+
+	if (row->error == 0 && !instance)
+		row_bad(row, 0, "no such instance");
+	if (row->error != 0)
+		return row->error;
+	tags = realloc(instance->tags, (instance->tag_count + 1) * sizeof(*tags));
+	if (!tags)
+		return -ENOMEM;
+	instance->tags = tags;
+	tags[instance->tag_count] =
+		(struct tag){ row_text_copy(row, 1, ECHO_MOST), row_text_copy(row, 2, ECHO_MOST) };
+	instance->tag_count++;
+	return row->error;
+}
+
+static void read_listener(struct row *row, struct listener *listener)
+{
+	struct problem problem = { 0 };
+
+	listener->number = row_number(row, 0);
+	row_id(row, 1, "lbl-", listener->id);
+	listener->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_LISTENERS - 1);
+	set_text(row, 4, LIMIT_NAME_BYTES, &listener->name);
+	/* The other protocols are not built: nothing of ours wrote them. */
+	listener->protocol = (uint8_t)row_integer(row, 5, PROTOCOL_HTTP, PROTOCOL_HTTP);
+	listener->port = (uint16_t)row_integer(row, 6, 1, UINT16_MAX);
+	listener->scheduler = (uint8_t)row_integer(row, 7, SCHEDULER_WRR, SCHEDULER_WRR);
+	listener->session_expire_s = (uint32_t)row_integer(row, 8, 0, 0);
+	listener->has_keepalive = row_integer(row, 9, 0, 1) != 0;
+	set_text(row, 10, LIMIT_DOMAIN, &listener->default_domain);
+	row_health(row, 11, PROTOCOL_HTTP, &listener->health_check);
+	listener->created_at = row_integer(row, 12, 0, TIME_MOST);
+	if (row->error == 0)
+		row_check(row, 4, validate_name(listener->name, "name", &problem), &problem);
+}
+
+static int load_listener(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct listener *listener = listener_new();
+	struct instance *instance = find_number((void **)load->model->instances,
+						load->model->instance_count, row_number(row, 2));
+
+	if (!listener)
+		return -ENOMEM;
+	if (!instance)
+		row_bad(row, 2, "no such instance");
+	read_listener(row, listener);
+	if (row->error == 0)
+		row->error = instance_add_listener(instance, listener);
+	if (row->error != 0) {
+		listener_free(listener);
+		return row->error;
+	}
+	return parents_add(&load->listeners, listener);
+}
+
+static void check_rule(struct row *row, const struct rule *rule)
+{
+	struct problem problem = { 0 };
+
+	if (*rule->domain)
+		row_check(row, 4, validate_domain(rule->domain, "domain", &problem), &problem);
+	row_check(row, 5, validate_url(rule->url, "url", &problem), &problem);
+	row_check(row, 10, validate_session_expire(rule->session_expire_s, "session", &problem),
+		  &problem);
+	row_check(row, 10,
+		  validate_session_scheduler(rule->session_expire_s,
+					     (enum scheduler)rule->scheduler, "session", &problem),
+		  &problem);
+	if (*rule->cookie_name)
+		row_check(row, 11, validate_cookie_name(rule->cookie_name, "cookie", &problem),
+			  &problem);
+}
+
+static void read_rule(struct row *row, struct rule *rule)
+{
+	rule->number = row_number(row, 0);
+	row_id(row, 1, "loc-", rule->id);
+	rule->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_RULES - 1);
+	set_text(row, 4, LIMIT_DOMAIN, &rule->domain);
+	set_text(row, 5, LIMIT_URL, &rule->url);
+	rule->scheduler = (uint8_t)row_integer(row, 6, SCHEDULER_WRR, SCHEDULER_WRR);
+	rule->forward_type = (uint8_t)row_integer(row, 7, FORWARD_HTTP, FORWARD_HTTP);
+	rule->has_http2 = row_integer(row, 8, 0, 0) != 0;
+	rule->strips_cookie = row_integer(row, 9, 0, 1) != 0;
+	rule->session_expire_s = (uint32_t)row_integer(row, 10, 0, SESSION_EXPIRE_MOST_S);
+	set_text(row, 11, LIMIT_COOKIE_NAME, &rule->cookie_name);
+	row_health(row, 12, PROTOCOL_HTTP, &rule->health_check);
+	rule->created_at = row_integer(row, 13, 0, TIME_MOST);
+	if (row->error == 0)
+		check_rule(row, rule);
+}
+
+static int load_rule(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct rule *rule = rule_new();
+	struct listener *listener =
+		find_number(load->listeners.nouns, load->listeners.count, row_number(row, 2));
+
+	if (!rule)
+		return -ENOMEM;
+	if (!listener)
+		row_bad(row, 2, "no such listener");
+	read_rule(row, rule);
+	if (row->error == 0)
+		row->error = listener_add_rule(listener, rule);
+	if (row->error != 0) {
+		rule_free(rule);
+		return row->error;
+	}
+	return parents_add(&load->rules, rule);
+}
+
+static void read_target(struct row *row, struct target *target)
+{
+	target->number = row_number(row, 0);
+	target->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_TARGETS - 1);
+	row_ip(row, 4, &target->address);
+	if (row->error == 0 && !address_is_unicast(&target->address))
+		row_bad(row, 4, "no address of a server");
+	target->address.port = (uint16_t)row_integer(row, 5, 1, UINT16_MAX);
+	target->weight = (uint16_t)row_integer(row, 6, 0, WEIGHT_MOST);
+	set_text(row, 7, LIMIT_NAME_BYTES * 2, &target->tag);
+	target->created_at = row_integer(row, 8, 0, TIME_MOST);
+}
+
+static int load_target(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct target *target = target_new();
+	struct rule *rule = find_number(load->rules.nouns, load->rules.count, row_number(row, 2));
+
+	if (!target)
+		return -ENOMEM;
+	if (!rule)
+		row_bad(row, 2, "no such rule");
+	read_target(row, target);
+	if (row->error == 0 && rule->target_count >= LIMIT_TARGETS_PER_RULE)
+		row_bad(row, 2, "too many servers behind one rule");
+	if (row->error == 0)
+		row->error = rule_add_target(rule, target);
+	if (row->error != 0)
+		target_free(target);
+	return row->error;
+}
+
+static int load_cookie_key(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct model *model = load->model;
+	struct cookie_key key = { .id = (uint8_t)row_integer(row, 0, 1, UINT8_MAX) };
+
+	if (row->error == 0 && sqlite3_column_bytes(row->statement, 1) != sizeof(key.secret))
+		row_bad(row, 1, "no key");
+	if (row->error == 0 && model->key_count == COOKIE_KEYS_MOST)
+		row_bad(row, 0, "too many keys");
+	key.created_s = row_integer(row, 2, INT64_MIN, INT64_MAX);
+	key.retired_s = row_integer(row, 3, 0, INT64_MAX);
+	/* The newest seals, so it is the one that is not retired. */
+	if (row->error == 0 && (key.retired_s == 0) != (model->key_count == 0))
+		row_bad(row, 3, "not exactly the newest key is in use");
+	if (row->error != 0)
+		return row->error;
+	memcpy(key.secret, sqlite3_column_blob(row->statement, 1), sizeof(key.secret));
+	model->keys[model->key_count++] = key;
+	return 0;
+}
+
+static bool has_domain(const struct listener *listener, const char *domain)
+{
+	for (size_t i = 0; i < listener->rule_count; i++) {
+		if (strcmp(listener->rules[i]->domain, domain) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int refuse_listener(const struct listener *listener, const char *column, const char *reason)
+{
+	log_event(LOG_LEVEL_ERROR, "store_damaged", "table", "listener", "row",
+		  log_number((int64_t)listener->number), "column", column, "reason", reason, NULL);
+	return -EBADMSG;
+}
+
+/* What no single row can tell. */
+static int check_whole(const struct load *load)
+{
+	const struct listener *conflict;
+
+	for (size_t i = 0; i < load->listeners.count; i++) {
+		const struct listener *listener = load->listeners.nouns[i];
+
+		if (*listener->default_domain && !has_domain(listener, listener->default_domain))
+			return refuse_listener(listener, "default_domain",
+					       "no rule has this domain");
+	}
+	conflict = ports_check(load->model);
+	return conflict ? refuse_listener(conflict, "port", "another listener has it") : 0;
+}
+
+int store_load(struct store *store, struct model *ret)
+{
+	struct model model = { 0 };
+	struct load load = { .model = &model };
+	static const struct {
+		enum statement statement;
+		const char *table;
+		int (*each)(struct row *row, void *context);
+	} steps[] = {
+		{ STATEMENT_LOAD_INSTANCES, "instance", load_instance },
+		{ STATEMENT_LOAD_TAGS, "tag", load_tag },
+		{ STATEMENT_LOAD_LISTENERS, "listener", load_listener },
+		{ STATEMENT_LOAD_RULES, "rule", load_rule },
+		{ STATEMENT_LOAD_TARGETS, "target", load_target },
+		{ STATEMENT_LOAD_COOKIE_KEYS, "cookie_key", load_cookie_key },
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && error == 0; i++)
+		error = store_query(store, steps[i].statement, NULL, 0, steps[i].table,
+				    steps[i].each, &load);
+	if (error == 0)
+		error = check_whole(&load);
+	free(load.listeners.nouns);
+	free(load.rules.nouns);
+	if (error != 0) {
+		model_done(&model);
+		return error;
+	}
+	*ret = model;
+	return 0;
+}

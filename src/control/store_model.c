@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing the nouns: each function is one row (an instance: its tags too). The caller has a
+ * transaction open. Control's one thread.
+ */
+#include "control/store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/health_input.h"
+
+static uint64_t new_number(const struct store *store)
+{
+	return (uint64_t)sqlite3_last_insert_rowid(store->database);
+}
+
+static struct value value_number(uint64_t number)
+{
+	return value_integer((int64_t)number);
+}
+
+/* A slot that the insert did not use is free again; on success *ret_slot and *ret_number are the
+ * noun's. */
+static int keep_slot(struct store *store, enum slot_kind kind, int error, uint32_t slot,
+		     uint32_t *ret_slot, uint64_t *ret_number)
+{
+	if (error != 0) {
+		slots_release(&store->slots[kind], slot);
+		return error;
+	}
+	*ret_slot = slot;
+	*ret_number = new_number(store);
+	return 0;
+}
+
+/* The check as the API's JSON text; the caller frees it. */
+static char *health_text(const struct health_check *check)
+{
+	json_t *json = health_check_json(check);
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	json_decref(json);
+	return text;
+}
+
+int store_insert_instance(struct store *store, struct instance *instance)
+{
+	char vip[ADDRESS_IP_TEXT_SIZE];
+	uint64_t number;
+	int error;
+
+	address_format_ip(&instance->vip, vip);
+	error = store_run(store, STATEMENT_INSERT_INSTANCE, value_text(instance->id),
+			  value_text(instance->name), value_integer(instance->network),
+			  value_text(vip), value_integer(instance->is_delete_protected),
+			  value_integer(instance->passes_to_target),
+			  value_integer(instance->project_id), value_text(instance->vpc_id),
+			  value_text(instance->subnet_id), value_integer(instance->bandwidth_out),
+			  value_integer(instance->created_at));
+	if (error != 0)
+		return error;
+	number = new_number(store);
+	for (size_t i = 0; i < instance->tag_count && error == 0; i++)
+		error = store_run(store, STATEMENT_INSERT_TAG, value_number(number),
+				  value_integer((int64_t)i), value_text(instance->tags[i].key),
+				  value_text(instance->tags[i].value));
+	if (error == 0)
+		instance->number = number;
+	return error;
+}
+
+int store_update_instance(struct store *store, const struct instance *instance)
+{
+	char vip[ADDRESS_IP_TEXT_SIZE];
+
+	address_format_ip(&instance->vip, vip);
+	return store_run(store, STATEMENT_UPDATE_INSTANCE, value_number(instance->number),
+			 value_text(instance->name), value_integer(instance->network),
+			 value_text(vip), value_integer(instance->is_delete_protected),
+			 value_integer(instance->passes_to_target),
+			 value_integer(instance->project_id), value_text(instance->vpc_id),
+			 value_text(instance->subnet_id), value_integer(instance->bandwidth_out));
+}
+
+int store_insert_listener(struct store *store, const struct instance *parent,
+			  struct listener *listener)
+{
+	char *health = health_text(&listener->health_check);
+	uint32_t slot;
+	int error = health ? slots_take(&store->slots[SLOT_LISTENER], &slot) : -ENOMEM;
+
+	if (error == 0) {
+		error = store_run(store, STATEMENT_INSERT_LISTENER, value_text(listener->id),
+				  value_number(parent->number), value_integer(slot),
+				  value_text(listener->name), value_integer(listener->protocol),
+				  value_integer(listener->port), value_integer(listener->scheduler),
+				  value_integer(listener->session_expire_s),
+				  value_integer(listener->has_keepalive),
+				  value_text(listener->default_domain), value_text(health),
+				  value_integer(listener->created_at));
+		error = keep_slot(store, SLOT_LISTENER, error, slot, &listener->slot,
+				  &listener->number);
+	}
+	free(health);
+	return error;
+}
+
+int store_update_listener(struct store *store, const struct listener *listener)
+{
+	char *health = health_text(&listener->health_check);
+	int error = -ENOMEM;
+
+	if (health)
+		error = store_run(store, STATEMENT_UPDATE_LISTENER, value_number(listener->number),
+				  value_text(listener->name), value_integer(listener->scheduler),
+				  value_integer(listener->session_expire_s),
+				  value_integer(listener->has_keepalive),
+				  value_text(listener->default_domain), value_text(health));
+	free(health);
+	return error;
+}
+
+int store_insert_rule(struct store *store, const struct listener *parent, struct rule *rule)
+{
+	char *health = health_text(&rule->health_check);
+	uint32_t slot;
+	int error = health ? slots_take(&store->slots[SLOT_RULE], &slot) : -ENOMEM;
+
+	if (error == 0) {
+		error = store_run(
+			store, STATEMENT_INSERT_RULE, value_text(rule->id),
+			value_number(parent->number), value_integer(slot), value_text(rule->domain),
+			value_text(rule->url), value_integer(rule->scheduler),
+			value_integer(rule->forward_type), value_integer(rule->has_http2),
+			value_integer(rule->strips_cookie), value_integer(rule->session_expire_s),
+			value_text(rule->cookie_name), value_text(health),
+			value_integer(rule->created_at));
+		error = keep_slot(store, SLOT_RULE, error, slot, &rule->slot, &rule->number);
+	}
+	free(health);
+	return error;
+}
+
+int store_update_rule(struct store *store, const struct rule *rule)
+{
+	char *health = health_text(&rule->health_check);
+	int error = -ENOMEM;
+
+	if (health)
+		error = store_run(store, STATEMENT_UPDATE_RULE, value_number(rule->number),
+				  value_text(rule->domain), value_text(rule->url),
+				  value_integer(rule->scheduler), value_integer(rule->forward_type),
+				  value_integer(rule->has_http2),
+				  value_integer(rule->strips_cookie),
+				  value_integer(rule->session_expire_s),
+				  value_text(rule->cookie_name), value_text(health));
+	free(health);
+	return error;
+}
+
+int store_insert_target(struct store *store, const struct listener *listener,
+			const struct rule *rule, struct target *target)
+{
+	char ip[ADDRESS_IP_TEXT_SIZE];
+	uint32_t slot;
+	int error = slots_take(&store->slots[SLOT_TARGET], &slot);
+
+	if (error != 0)
+		return error;
+	address_format_ip(&target->address, ip);
+	error = store_run(store, STATEMENT_INSERT_TARGET,
+			  listener ? value_number(listener->number) : value_text(NULL),
+			  rule ? value_number(rule->number) : value_text(NULL), value_integer(slot),
+			  value_text(ip), value_integer(target->address.port),
+			  value_integer(target->weight), value_text(target->tag),
+			  value_integer(target->created_at));
+	return keep_slot(store, SLOT_TARGET, error, slot, &target->slot, &target->number);
+}
+
+int store_update_target(struct store *store, const struct target *target)
+{
+	return store_run(store, STATEMENT_UPDATE_TARGET, value_number(target->number),
+			 value_integer(target->weight), value_text(target->tag));
+}
+
+int store_delete_instance(struct store *store, const struct instance *instance, int64_t wall_s)
+{
+	int error = store_run(store, STATEMENT_DELETE_INSTANCE, value_number(instance->number));
+
+	return error != 0 ? error
+			  : store_run(store, STATEMENT_NOTE_DELETION, value_integer(wall_s));
+}
+
+static int read_count(struct row *row, void *context)
+{
+	int64_t *count = context;
+
+	*count = row_integer(row, 0, 0, INT64_MAX);
+	return row->error;
+}
+
+int store_count_deletions(struct store *store, int64_t since, int64_t *ret_count)
+{
+	const struct value value = value_integer(since);
+	int64_t count = 0;
+	int error = store_run(store, STATEMENT_FORGET_DELETIONS, value);
+
+	if (error == 0)
+		error = store_query(store, STATEMENT_COUNT_DELETIONS, &value, 1, "deleted_instance",
+				    read_count, &count);
+	if (error == 0)
+		*ret_count = count;
+	return error;
+}
+
+int store_delete_listener(struct store *store, const struct listener *listener)
+{
+	return store_run(store, STATEMENT_DELETE_LISTENER, value_number(listener->number));
+}
+
+int store_delete_rule(struct store *store, const struct rule *rule)
+{
+	return store_run(store, STATEMENT_DELETE_RULE, value_number(rule->number));
+}
+
+int store_delete_target(struct store *store, const struct target *target)
+{
+	return store_run(store, STATEMENT_DELETE_TARGET, value_number(target->number));
+}
+
+int store_insert_cookie_key(struct store *store, const struct cookie_key *key)
+{
+	return store_run(store, STATEMENT_INSERT_COOKIE_KEY, value_integer(key->id),
+			 value_blob(key->secret, sizeof(key->secret)),
+			 value_integer(key->created_s), value_integer(key->retired_s));
+}
+
+int store_retire_cookie_keys(struct store *store, uint8_t newest_id, int64_t retired_s)
+{
+	int error = store_run(store, STATEMENT_RETIRE_COOKIE_KEYS, value_integer(newest_id),
+			      value_integer(retired_s));
+
+	if (error != 0)
+		return error;
+	return store_run(store, STATEMENT_FORGET_COOKIE_KEYS, value_integer(newest_id),
+			 value_integer(retired_s - COOKIE_KEY_LIFE_S));
+}
