@@ -80,7 +80,7 @@ static int disable(struct client *client, const char *id)
 			    json_pack("{s:s s:b}", "SecretId", id, "Enabled", 0), "disabled");
 }
 
-static int delete (struct client *client, const char *id)
+static int remove_key(struct client *client, const char *id)
 {
 	return call_for_key(client, "DeleteApiKey", json_pack("{s:s}", "SecretId", id), "deleted");
 }
@@ -90,8 +90,8 @@ static const struct verb {
 	bool takes_id;
 	int (*run)(struct client *client, const char *id);
 } verbs[] = {
-	{ "list", false, list },      { "create", false, create }, { "enable", true, enable },
-	{ "disable", true, disable }, { "delete", true, delete },
+	{ "list", false, list },      { "create", false, create },    { "enable", true, enable },
+	{ "disable", true, disable }, { "delete", true, remove_key },
 };
 
 static const struct verb *find_verb(const char *name)
