@@ -17,14 +17,15 @@ enum route_kind {
 struct route {
 	enum route_kind kind;
 	uint32_t rule; /* row in snapshot->rules for ROUTE_RULE and ROUTE_SLASH */
-	bool is_default_host; /* the host matched none of the listener's domains */
+	bool is_default_host; /* the default domain stood in: the host matched nothing */
 };
 
 /*
  * `host` is the Host field or authority without its port, any case; `path` is the request target's
  * path without the query. Host order: exact domain, then rules without a domain, then the default
- * domain. Path order: exact, then longest prefix. There is no fall-through from one host to
- * another.
+ * domain. Path order: exact, then longest prefix, byte by byte. There is no fall-through from one
+ * host to another. ROUTE_SLASH: the path with "/" behind it is a prefix rule, and the path itself
+ * is no rule.
  */
 struct route route_find(const struct snapshot *snapshot, const struct snapshot_listener *listener,
 			struct bytes host, struct bytes path);

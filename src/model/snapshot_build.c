@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the model to a sealed memfd: plan, size, fill, check, seal. The check is the one its readers
+ * will make, so what they would refuse never leaves this process. Runs on control's thread.
+ */
+#include "model/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "model/snapshot_layout.h"
+#include "model/snapshot_plan.h"
+
+/* The file while it is filled: zeroed memory with room for every section. */
+struct filler {
+	const struct snapshot_plan *plan;
+	char *memory;
+	struct snapshot view; /* the same memory as readers see it */
+	struct snapshot_instance *instances;
+	struct snapshot_listener *listeners;
+	struct snapshot_host *hosts;
+	struct snapshot_path *paths;
+	struct snapshot_rule *rules;
+	struct snapshot_target *targets;
+	struct snapshot_key *keys;
+	uint32_t listener, host, path, rule, target; /* rows filled so far */
+};
+
+static int header_make(const struct snapshot_plan *plan, uint64_t generation,
+		       struct snapshot_header *ret)
+{
+	uint64_t end = sizeof(*ret);
+
+	*ret = (struct snapshot_header){
+		.magic = SNAPSHOT_MAGIC,
+		.version = SNAPSHOT_VERSION,
+		.header_size = sizeof(*ret),
+		.generation = generation,
+	};
+	for (int i = 0; i < SNAPSHOT_SECTIONS; i++) {
+		if (end > LIMIT_SNAPSHOT_SIZE)
+			return -E2BIG;
+		ret->sections[i] = (struct snapshot_section){ (uint32_t)end, plan->counts[i] };
+		end = snapshot_aligned(end + plan->counts[i] * (uint64_t)snapshot_row_size(i));
+	}
+	ret->size = end;
+	return end > LIMIT_SNAPSHOT_SIZE ? -E2BIG : 0;
+}
+
+static void *section_at(const struct filler *filler, enum snapshot_section_name name)
+{
+	return filler->memory + filler->view.header->sections[name].offset;
+}
+
+static void filler_init(struct filler *filler, const struct snapshot_header *header)
+{
+	memcpy(filler->memory, header, sizeof(*header));
+	snapshot_view(filler->memory, &filler->view);
+	filler->instances = section_at(filler, SNAPSHOT_INSTANCES);
+	filler->listeners = section_at(filler, SNAPSHOT_LISTENERS);
+	filler->hosts = section_at(filler, SNAPSHOT_HOSTS);
+	filler->paths = section_at(filler, SNAPSHOT_PATHS);
+	filler->rules = section_at(filler, SNAPSHOT_RULES);
+	filler->targets = section_at(filler, SNAPSHOT_TARGETS);
+	filler->keys = section_at(filler, SNAPSHOT_KEYS);
+}
+
+static void fill_id(char to[LIMIT_ID], const char from[LIMIT_ID])
+{
+	memcpy(to, from, strnlen(from, LIMIT_ID));
+}
+
+static void fill_targets(struct filler *filler, const struct rule *rule, uint32_t row)
+{
+	for (size_t i = 0; i < rule->target_count; i++) {
+		const struct target *target = rule->targets[i];
+
+		filler->targets[filler->target++] = (struct snapshot_target){
+			.number = target->number,
+			.address = target->address,
+			.slot = target->slot,
+			.rule = row,
+			.weight = target->weight,
+		};
+	}
+}
+
+static void fill_rules(struct filler *filler, const struct listener *listener)
+{
+	for (size_t i = 0; i < listener->rule_count; i++) {
+		const struct rule *rule = listener->rules[i];
+		const struct planned_rule *planned = &filler->plan->rules[filler->rule];
+		struct snapshot_rule *row = &filler->rules[filler->rule];
+
+		*row = (struct snapshot_rule){
+			.number = rule->number,
+			.slot = rule->slot,
+			.listener = filler->listener,
+			.domain = planned->domain,
+			.url = planned->url,
+			.cookie_name = planned->cookie_name,
+			.session_expire_s = rule->session_expire_s,
+			.scheduler = rule->scheduler,
+			.strips_cookie = rule->strips_cookie,
+			.targets = { filler->target, (uint32_t)rule->target_count },
+			.turns = planned->turns,
+		};
+		fill_id(row->id, rule->id);
+		fill_targets(filler, rule, filler->rule++);
+	}
+}
+
+static void fill_path(struct filler *filler, struct snapshot_host *host, uint32_t rule)
+{
+	const struct planned_rule *planned = &filler->plan->rules[rule];
+	struct snapshot_path *path = &filler->paths[filler->path];
+	uint32_t skipped = planned_is_exact(planned) ? 1 : 0;
+
+	*path = (struct snapshot_path){
+		.path = { planned->url.offset + skipped, planned->url.size - skipped },
+		.rule = rule,
+		.parent = SNAPSHOT_NONE,
+	};
+	if (skipped) {
+		host->exact.count++;
+		host->prefix.first = filler->path + 1;
+	} else {
+		host->prefix.count++;
+		path->parent =
+			snapshot_path_parent(&filler->view, host->prefix.first, filler->path);
+	}
+	filler->path++;
+}
+
+/* The listener's rules are rows first_rule.. and lie in order of their hosts and paths in the plan.
+ */
+static void fill_hosts(struct filler *filler, const struct listener *listener, uint32_t first_rule,
+		       struct snapshot_listener *row)
+{
+	struct snapshot_host *host = NULL;
+
+	row->hosts.first = filler->host;
+	for (size_t i = 0; i < listener->rule_count; i++) {
+		uint32_t rule = filler->plan->path_order[first_rule + i];
+		const struct planned_rule *planned = &filler->plan->rules[rule];
+
+		if (!host || host->domain.offset != planned->domain.offset) {
+			host = &filler->hosts[filler->host];
+			*host = (struct snapshot_host){ planned->domain,
+							{ filler->path, 0 },
+							{ filler->path, 0 } };
+			if (planned->domain.size == 0)
+				row->any_host = filler->host;
+			/* A default domain that has lost its rules answers nothing: none. */
+			else if (strcmp(planned->rule->domain, listener->default_domain) == 0)
+				row->default_host = filler->host;
+			filler->host++;
+			row->hosts.count++;
+		}
+		fill_path(filler, host, rule);
+	}
+}
+
+static void fill_listener(struct filler *filler, const struct instance *instance,
+			  const struct listener *listener, uint32_t instance_row)
+{
+	struct snapshot_listener *row = &filler->listeners[filler->listener];
+	uint32_t first_rule = filler->rule;
+
+	*row = (struct snapshot_listener){
+		.number = listener->number,
+		.address = instance->vip,
+		.slot = listener->slot,
+		.instance = instance_row,
+		.any_host = SNAPSHOT_NONE,
+		.default_host = SNAPSHOT_NONE,
+		.protocol = listener->protocol,
+		.has_keepalive = listener->has_keepalive,
+		.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
+		.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
+		.keepalive_timeout_ms = HTTP_KEEPALIVE_TIMEOUT_MS,
+		.keepalive_requests = HTTP_KEEPALIVE_REQUESTS,
+		.connect_timeout_ms = HTTP_CONNECT_TIMEOUT_MS,
+		.read_timeout_ms = HTTP_READ_TIMEOUT_MS,
+		.send_timeout_ms = HTTP_SEND_TIMEOUT_MS,
+		.client_send_timeout_ms = HTTP_CLIENT_SEND_TIMEOUT_MS,
+		.body_most = HTTP_BODY_MOST,
+	};
+	row->address.port = listener->port;
+	fill_id(row->id, listener->id);
+	fill_rules(filler, listener);
+	fill_hosts(filler, listener, first_rule, row);
+	filler->listener++;
+}
+
+static void fill_keys(struct filler *filler, const struct model *model)
+{
+	for (uint32_t i = 0; i < model->key_count; i++) {
+		struct snapshot_key *row = &filler->keys[i];
+
+		row->id = model->keys[i].id;
+		row->retired_s = model->keys[i].retired_s;
+		memcpy(row->secret, model->keys[i].secret, sizeof(row->secret));
+	}
+}
+
+static void fill(struct filler *filler, const struct model *model)
+{
+	const struct snapshot_plan *plan = filler->plan;
+
+	/* Parents are found by comparing texts, so these come first. */
+	if (plan->texts.size > 0)
+		memcpy(section_at(filler, SNAPSHOT_TEXT), plan->texts.bytes, plan->texts.size);
+	if (plan->counts[SNAPSHOT_TURNS] > 0)
+		memcpy(section_at(filler, SNAPSHOT_TURNS), plan->turns,
+		       plan->counts[SNAPSHOT_TURNS] * sizeof(*plan->turns));
+	fill_keys(filler, model);
+	for (uint32_t i = 0; i < model->instance_count; i++) {
+		const struct instance *instance = model->instances[i];
+		struct snapshot_instance *row = &filler->instances[i];
+
+		row->name = plan->instance_names[i];
+		fill_id(row->id, instance->id);
+		for (size_t j = 0; j < instance->listener_count; j++)
+			fill_listener(filler, instance, instance->listeners[j], i);
+	}
+}
+
+static int fill_file(int fd, const struct snapshot_header *header, const struct snapshot_plan *plan,
+		     const struct model *model)
+{
+	struct filler filler = { .plan = plan };
+	char why[200];
+	int error;
+
+	filler.memory =
+		mmap(NULL, header->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (filler.memory == MAP_FAILED)
+		return -errno;
+	filler_init(&filler, header);
+	fill(&filler, model);
+	((struct snapshot_header *)filler.memory)->checksum =
+		snapshot_checksum(filler.memory, header->size);
+	error = snapshot_check(filler.memory, header->size, why, sizeof(why));
+	/* A mapping that can write forbids F_SEAL_WRITE. */
+	munmap(filler.memory, header->size);
+	return error == -EBADMSG ? -EINVAL : error;
+}
+
+static int make_file(const struct snapshot_header *header, const struct snapshot_plan *plan,
+		     const struct model *model, int *ret_fd)
+{
+	int fd = memfd_create("setia-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)header->size) < 0)
+		error = -errno;
+	if (error == 0)
+		error = fill_file(fd, header, plan, model);
+	if (error == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		error = -errno;
+	if (error) {
+		close(fd);
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int snapshot_build(const struct model *model, uint64_t generation, int *ret_fd)
+{
+	struct snapshot_plan plan = { 0 };
+	struct snapshot_header header;
+	int error = snapshot_plan_make(model, &plan);
+
+	if (error == 0)
+		error = header_make(&plan, generation, &header);
+	if (error == 0)
+		error = make_file(&header, &plan, model, ret_fd);
+	snapshot_plan_done(&plan);
+	return error;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wall's customs: nothing that a snapshot claims is believed before it was looked at. This half
+ * checks the frame (header, sections, checksum), keys, instances and listeners. Linear but for
+ * two sorts; memory is bounded by the roofs of limits.h. Any thread.
+ */
+#include "model/snapshot_check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/charset.h"
+#include "model/words.h"
+
+#define TIMEOUT_MOST_MS 86400000u /* a day; keeps sums of milliseconds far from any overflow */
+#define BODY_MOST (1ull << 50)
+
+static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
+	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES, [SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
+	[SNAPSHOT_HOSTS] = LIMIT_RULES,         [SNAPSHOT_PATHS] = LIMIT_RULES,
+	[SNAPSHOT_RULES] = LIMIT_RULES,         [SNAPSHOT_TARGETS] = LIMIT_TARGETS,
+	[SNAPSHOT_TURNS] = LIMIT_SNAPSHOT_SIZE, [SNAPSHOT_KEYS] = COOKIE_KEYS_MOST,
+	[SNAPSHOT_TEXT] = LIMIT_SNAPSHOT_SIZE,
+};
+
+int snapshot_refuse(struct snapshot_checker *checker, enum snapshot_section_name section,
+		    uint32_t row, const char *format, ...)
+{
+	char reason[160];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	snprintf(checker->why, checker->why_size, "%s, row %u: %s", snapshot_section_text(section),
+		 row, reason);
+	return -EBADMSG;
+}
+
+static int refuse_header(struct snapshot_checker *checker, const char *reason)
+{
+	snprintf(checker->why, checker->why_size, "header: %s", reason);
+	return -EBADMSG;
+}
+
+bool snapshot_text_is_good(const struct snapshot_checker *checker, struct snapshot_text text,
+			   size_t most)
+{
+	uint32_t room = checker->counts[SNAPSHOT_TEXT];
+	const char *at = checker->view.text + text.offset;
+
+	if (text.offset >= room || text.size >= room - text.offset || text.size > most)
+		return false;
+	return at[text.size] == '\0' && !memchr(at, '\0', text.size);
+}
+
+bool snapshot_id_is_good(const char id[LIMIT_ID])
+{
+	size_t size = strnlen(id, LIMIT_ID);
+
+	for (size_t i = 0; i < size; i++) {
+		if (!((id[i] >= 'a' && id[i] <= 'z') || (id[i] >= 'A' && id[i] <= 'Z') ||
+		      (id[i] >= '0' && id[i] <= '9') || id[i] == '-' || id[i] == '_'))
+			return false;
+	}
+	for (size_t i = size; i < LIMIT_ID; i++) {
+		if (id[i] != '\0')
+			return false;
+	}
+	return size > 0 && size < LIMIT_ID;
+}
+
+bool snapshot_bit_is_new(uint8_t *bits, uint32_t bit)
+{
+	uint8_t mask = (uint8_t)(1u << (bit & 7));
+	bool is_new = !(bits[bit >> 3] & mask);
+
+	bits[bit >> 3] |= mask;
+	return is_new;
+}
+
+bool snapshot_address_is_good(const struct address *address)
+{
+	static const uint8_t zeros[12];
+
+	if (address->port == 0 || address->unused != 0)
+		return false;
+	if (address->family == ADDRESS_IPV4)
+		return memcmp(address->ip + 4, zeros, sizeof(zeros)) == 0;
+	return address->family == ADDRESS_IPV6;
+}
+
+static int number_order(const void *a, const void *b)
+{
+	uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+
+	return (first > second) - (first < second);
+}
+
+bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count)
+{
+	uint64_t *numbers = checker->numbers;
+	uint32_t rising = 1;
+
+	/* The usual case: rows in the order of their numbers need no sort. */
+	while (rising < count && numbers[rising - 1] < numbers[rising])
+		rising++;
+	if (rising >= count)
+		return true;
+	qsort(numbers, count, sizeof(*numbers), number_order);
+	for (uint32_t i = 1; i < count; i++) {
+		if (numbers[i - 1] == numbers[i])
+			return false;
+	}
+	return true;
+}
+
+static int address_order(const void *a, const void *b)
+{
+	return memcmp(*(const struct address *const *)a, *(const struct address *const *)b,
+		      sizeof(struct address));
+}
+
+/* The sections fill the file in order; zeros between them, nothing behind them. */
+static int check_sections(struct snapshot_checker *checker, const uint8_t *data)
+{
+	const struct snapshot_header *header = (const void *)data;
+	uint64_t end = sizeof(*header);
+
+	for (int i = 0; i < SNAPSHOT_SECTIONS; i++) {
+		const struct snapshot_section *section = &header->sections[i];
+		uint64_t used;
+
+		if (section->offset != end)
+			return snapshot_refuse(checker, i, 0, "the section begins at %u, not %llu",
+					       section->offset, (unsigned long long)end);
+		if (section->count > roofs[i])
+			return snapshot_refuse(checker, i, 0, "%u rows, at most %u are possible",
+					       section->count, roofs[i]);
+		used = end + section->count * (uint64_t)snapshot_row_size(i);
+		end = snapshot_aligned(used);
+		if (end > header->size)
+			return snapshot_refuse(checker, i, 0, "the section passes the file's end");
+		for (uint64_t at = used; at < end; at++) {
+			if (data[at] != 0)
+				return snapshot_refuse(checker, i, 0, "padding is not zero");
+		}
+		checker->counts[i] = section->count;
+	}
+	return end == header->size ? 0 : refuse_header(checker, "bytes behind the last section");
+}
+
+static int check_frame(struct snapshot_checker *checker, const void *data, size_t size)
+{
+	const struct snapshot_header *header = data;
+	int error;
+
+	if ((uintptr_t)data % 8 != 0)
+		return refuse_header(checker, "not aligned in memory");
+	if (size < sizeof(*header))
+		return refuse_header(checker, "too short");
+	if (header->magic != SNAPSHOT_MAGIC)
+		return refuse_header(checker, "not a snapshot");
+	if (header->version != SNAPSHOT_VERSION || header->header_size != sizeof(*header))
+		return refuse_header(checker, "another version of the format");
+	if (header->size != size || size > LIMIT_SNAPSHOT_SIZE)
+		return refuse_header(checker, "its size is not the file's");
+	if (header->generation == 0)
+		return refuse_header(checker, "generation 0");
+	if (header->checksum != snapshot_checksum(data, size))
+		return refuse_header(checker, "wrong checksum: damaged or cut");
+	error = check_sections(checker, data);
+	if (error == 0)
+		snapshot_view(data, &checker->view);
+	return error;
+}
+
+static int check_keys(struct snapshot_checker *checker)
+{
+	static const uint8_t zeros[sizeof(checker->view.keys->unused)];
+	uint8_t seen[32] = { 0 };
+
+	for (uint32_t row = 0; row < checker->counts[SNAPSHOT_KEYS]; row++) {
+		const struct snapshot_key *key = &checker->view.keys[row];
+
+		if (key->id == 0 || !snapshot_bit_is_new(seen, key->id))
+			return snapshot_refuse(checker, SNAPSHOT_KEYS, row,
+					       "id %u is 0 or stands twice", key->id);
+		if (memcmp(key->unused, zeros, sizeof(zeros)) != 0)
+			return snapshot_refuse(checker, SNAPSHOT_KEYS, row,
+					       "unused bytes are not zero");
+		if (row == 0 ? key->retired_s != 0 : key->retired_s <= 0)
+			return snapshot_refuse(checker, SNAPSHOT_KEYS, row,
+					       "exactly the first key is not retired");
+	}
+	return 0;
+}
+
+static int check_instances(struct snapshot_checker *checker)
+{
+	for (uint32_t row = 0; row < checker->counts[SNAPSHOT_INSTANCES]; row++) {
+		const struct snapshot_instance *instance = &checker->view.instances[row];
+		struct bytes name = snapshot_bytes(&checker->view, instance->name);
+
+		if (!snapshot_id_is_good(instance->id))
+			return snapshot_refuse(checker, SNAPSHOT_INSTANCES, row, "bad id");
+		if (!snapshot_text_is_good(checker, instance->name, LIMIT_NAME_BYTES) ||
+		    charset_name(name) < name.size)
+			return snapshot_refuse(checker, SNAPSHOT_INSTANCES, row, "bad name");
+	}
+	return 0;
+}
+
+static bool timeouts_are_good(const struct snapshot_listener *listener)
+{
+	const uint32_t timeouts[] = {
+		listener->header_timeout_ms,  listener->body_timeout_ms,
+		listener->connect_timeout_ms, listener->read_timeout_ms,
+		listener->send_timeout_ms,    listener->client_send_timeout_ms
+	};
+
+	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
+		if (timeouts[i] == 0 || timeouts[i] > TIMEOUT_MOST_MS)
+			return false;
+	}
+	return listener->keepalive_timeout_ms <= TIMEOUT_MOST_MS &&
+	       listener->keepalive_requests > 0 && listener->body_most > 0 &&
+	       listener->body_most <= BODY_MOST;
+}
+
+static int check_listener(struct snapshot_checker *checker, uint32_t row)
+{
+	const struct snapshot_listener *listener = &checker->view.listeners[row];
+	const char *reason = NULL;
+
+	if (listener->number == 0 || listener->number > LIMIT_NUMBER)
+		reason = "bad number";
+	else if (!snapshot_id_is_good(listener->id))
+		reason = "bad id";
+	else if (!snapshot_address_is_good(&listener->address))
+		reason = "bad address";
+	else if (listener->slot >= LIMIT_LISTENERS ||
+		 !snapshot_bit_is_new(checker->listener_slots, listener->slot))
+		reason = "the slot is out of range or taken";
+	else if (listener->instance >= checker->counts[SNAPSHOT_INSTANCES])
+		reason = "no such instance";
+	else if (listener->protocol != PROTOCOL_HTTP)
+		reason = "a protocol that this version does not serve";
+	else if (listener->has_keepalive > 1 || listener->unused[0] || listener->unused[1])
+		reason = "a flag is not 0 or 1, or an unused byte not zero";
+	else if (!timeouts_are_good(listener))
+		reason = "a timeout or roof is out of range";
+	if (reason)
+		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s", reason);
+	checker->numbers[row] = listener->number;
+	checker->addresses[row] = &listener->address;
+	return 0;
+}
+
+static int check_listeners(struct snapshot_checker *checker)
+{
+	uint32_t count = checker->counts[SNAPSHOT_LISTENERS];
+
+	for (uint32_t row = 0; row < count; row++) {
+		int error = check_listener(checker, row);
+
+		if (error)
+			return error;
+	}
+	if (!snapshot_numbers_differ(checker, count))
+		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, 0, "a number stands twice");
+	qsort(checker->addresses, count, sizeof(*checker->addresses), address_order);
+	for (uint32_t i = 1; i < count; i++) {
+		if (address_order(&checker->addresses[i - 1], &checker->addresses[i]) == 0)
+			return snapshot_refuse(checker, SNAPSHOT_LISTENERS, 0,
+					       "two listeners have one address");
+	}
+	return 0;
+}
+
+static void checker_done(struct snapshot_checker *checker)
+{
+	free(checker->listener_slots);
+	free(checker->rule_slots);
+	free(checker->target_slots);
+	free(checker->rules_routed);
+	free(checker->numbers);
+	free(checker->addresses);
+}
+
+static int checker_reserve(struct snapshot_checker *checker)
+{
+	uint32_t listeners = checker->counts[SNAPSHOT_LISTENERS];
+	uint32_t rules = checker->counts[SNAPSHOT_RULES];
+	uint32_t numbers = listeners > rules ? listeners : rules;
+
+	checker->listener_slots = calloc(LIMIT_LISTENERS / 8, 1);
+	checker->rule_slots = calloc(LIMIT_RULES / 8, 1);
+	checker->target_slots = calloc(LIMIT_TARGETS / 8, 1);
+	checker->rules_routed = calloc(LIMIT_RULES / 8, 1);
+	checker->numbers = calloc(numbers + 1ul, sizeof(*checker->numbers));
+	checker->addresses = calloc(listeners + 1ul, sizeof(*checker->addresses));
+	if (!checker->listener_slots || !checker->rule_slots || !checker->target_slots ||
+	    !checker->rules_routed || !checker->numbers || !checker->addresses)
+		return -ENOMEM;
+	return 0;
+}
+
+int snapshot_check(const void *data, size_t size, char *why, size_t why_size)
+{
+	struct snapshot_checker checker = { .why = why, .why_size = why_size };
+	int error = check_frame(&checker, data, size);
+
+	if (error == 0)
+		error = checker_reserve(&checker);
+	if (error == 0)
+		error = check_keys(&checker);
+	if (error == 0)
+		error = check_instances(&checker);
+	if (error == 0)
+		error = check_listeners(&checker);
+	if (error == 0)
+		error = snapshot_check_rules(&checker);
+	if (error == 0)
+		error = snapshot_check_routes(&checker);
+	checker_done(&checker);
+	return error;
+}

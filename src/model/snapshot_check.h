@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two halves of the checker share; for nobody else. */
+#ifndef MODEL_SNAPSHOT_CHECK_H
+#define MODEL_SNAPSHOT_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/snapshot_layout.h"
+
+/*
+ * One check under way. The views are set once the sections are known to lie within the bytes; what
+ * they hold is still hostile.
+ */
+struct snapshot_checker {
+	struct snapshot view;
+	uint32_t counts[SNAPSHOT_SECTIONS];
+	char *why;
+	size_t why_size;
+	uint8_t *listener_slots, *rule_slots, *target_slots; /* bitmaps: seen so far */
+	uint8_t *rules_routed; /* bitmap: rules that a path leads to */
+	uint64_t *numbers; /* room for the larger of listeners and rules */
+	const struct address **addresses; /* room for the listeners */
+};
+
+/* Fills `why` and returns -EBADMSG. */
+__attribute__((format(printf, 4, 5))) int snapshot_refuse(struct snapshot_checker *checker,
+							  enum snapshot_section_name section,
+							  uint32_t row, const char *format, ...);
+
+/* Within SNAPSHOT_TEXT, no NUL inside, one behind it, at most `most` bytes. */
+bool snapshot_text_is_good(const struct snapshot_checker *checker, struct snapshot_text text,
+			   size_t most);
+/* 1..15 characters that a terminal and a log can bear, then NULs to the end. */
+bool snapshot_id_is_good(const char id[LIMIT_ID]);
+/* Both set the bit; false when it was set before. */
+bool snapshot_bit_is_new(uint8_t *bits, uint32_t bit);
+bool snapshot_address_is_good(const struct address *address);
+/* True when the first `count` of checker->numbers differ from each other; sorts them. */
+bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count);
+
+/* The rules with their targets and turns, and the hosts and paths that lead to them. */
+int snapshot_check_rules(struct snapshot_checker *checker);
+int snapshot_check_routes(struct snapshot_checker *checker);
+
+#endif

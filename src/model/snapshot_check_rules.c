@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checker's second half: rules with their targets and turns, then hosts and paths. Runs of
+ * hosts, paths and targets follow each other without gap or overlap, so every row has exactly one
+ * owner; every rule is reached by exactly one path. Linear. Any thread.
+ */
+#include <string.h>
+
+#include "model/charset.h"
+#include "model/snapshot_check.h"
+#include "model/turns.h"
+#include "model/words.h"
+
+/* True when `run` is the next one of a section of `total` rows, `*at` of which are taken. */
+static bool run_follows(struct snapshot_run run, uint32_t *at, uint32_t total)
+{
+	if (run.first != *at || run.count > total - *at)
+		return false;
+	*at += run.count;
+	return true;
+}
+
+static bool is_zero(const uint16_t *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (values[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *target_fault(struct snapshot_checker *checker, uint32_t row, uint32_t rule,
+				uint64_t number_before)
+{
+	const struct snapshot_target *target = &checker->view.targets[row];
+
+	if (target->number <= number_before || target->number > LIMIT_NUMBER)
+		return "the number does not rise, or is too large";
+	if (target->rule != rule)
+		return "belongs to another rule";
+	if (!snapshot_address_is_good(&target->address))
+		return "bad address";
+	if (target->slot >= LIMIT_TARGETS ||
+	    !snapshot_bit_is_new(checker->target_slots, target->slot))
+		return "the slot is out of range or taken";
+	if (target->weight > WEIGHT_MOST)
+		return "the weight is above 100";
+	if (!is_zero(target->unused, sizeof(target->unused) / sizeof(target->unused[0])))
+		return "unused bytes are not zero";
+	return NULL;
+}
+
+static int check_targets(struct snapshot_checker *checker, uint32_t rule)
+{
+	struct snapshot_run run = checker->view.rules[rule].targets;
+	uint64_t number = 0;
+
+	for (uint32_t row = run.first; row < run.first + run.count; row++) {
+		const char *fault = target_fault(checker, row, rule, number);
+
+		if (fault)
+			return snapshot_refuse(checker, SNAPSHOT_TARGETS, row, "%s", fault);
+		number = checker->view.targets[row].number;
+	}
+	return 0;
+}
+
+/* One whole period, in which every target has exactly the turns that its weight is worth. */
+static int check_turns(struct snapshot_checker *checker, uint32_t row)
+{
+	const struct snapshot_rule *rule = &checker->view.rules[row];
+	const struct snapshot_target *targets = checker->view.targets + rule->targets.first;
+	const uint16_t *turns = checker->view.turns + rule->turns.first;
+	uint32_t total = checker->counts[SNAPSHOT_TURNS];
+	uint32_t had[LIMIT_TARGETS_PER_RULE] = { 0 };
+	uint16_t weights[LIMIT_TARGETS_PER_RULE];
+	uint64_t sum = 0;
+	size_t period;
+
+	for (uint32_t i = 0; i < rule->targets.count; i++) {
+		weights[i] = targets[i].weight;
+		sum += weights[i];
+	}
+	period = turns_period(weights, rule->targets.count);
+	if (rule->turns.count != period || rule->turns.first > total ||
+	    rule->turns.count > total - rule->turns.first)
+		return snapshot_refuse(checker, SNAPSHOT_RULES, row,
+				       "its turns are not a period of %zu within the section",
+				       period);
+	for (uint32_t i = 0; i < period; i++) {
+		if (turns[i] >= rule->targets.count)
+			return snapshot_refuse(checker, SNAPSHOT_TURNS, rule->turns.first + i,
+					       "no target %u in rule %u", turns[i], row);
+		had[turns[i]]++;
+	}
+	for (uint32_t i = 0; i < rule->targets.count; i++) {
+		if (had[i] * sum != weights[i] * (uint64_t)period)
+			return snapshot_refuse(checker, SNAPSHOT_RULES, row,
+					       "target %u has %u turns, not its weight's share", i,
+					       had[i]);
+	}
+	return 0;
+}
+
+static bool domain_is_good(const struct snapshot_checker *checker, struct snapshot_text domain)
+{
+	struct bytes text = snapshot_bytes(&checker->view, domain);
+
+	return snapshot_text_is_good(checker, domain, LIMIT_DOMAIN) &&
+	       charset_domain(text) == text.size;
+}
+
+static bool cookie_name_is_good(const struct snapshot_checker *checker, struct snapshot_text name)
+{
+	struct bytes text = snapshot_bytes(&checker->view, name);
+
+	return snapshot_text_is_good(checker, name, LIMIT_COOKIE_NAME) && text.size > 0 &&
+	       charset_token(text) == text.size;
+}
+
+static const char *rule_fault(struct snapshot_checker *checker, const struct snapshot_rule *rule)
+{
+	uint32_t session = rule->session_expire_s;
+
+	if (rule->number == 0 || rule->number > LIMIT_NUMBER)
+		return "bad number";
+	if (!snapshot_id_is_good(rule->id))
+		return "bad id";
+	if (rule->slot >= LIMIT_RULES || !snapshot_bit_is_new(checker->rule_slots, rule->slot))
+		return "the slot is out of range or taken";
+	if (rule->listener >= checker->counts[SNAPSHOT_LISTENERS])
+		return "no such listener";
+	if (!domain_is_good(checker, rule->domain))
+		return "bad domain";
+	if (!snapshot_text_is_good(checker, rule->url, LIMIT_URL))
+		return "bad url"; /* its characters are checked with its path */
+	if (!cookie_name_is_good(checker, rule->cookie_name))
+		return "bad cookie name";
+	if (session != 0 && (session < SESSION_EXPIRE_LEAST_S || session > SESSION_EXPIRE_MOST_S))
+		return "bad session time";
+	if (!scheduler_name((enum scheduler)rule->scheduler))
+		return "bad scheduler";
+	if (session != 0 && rule->scheduler != SCHEDULER_WRR)
+		return "persistence with another scheduler than WRR";
+	if (rule->strips_cookie > 1 || rule->unused[0] || rule->unused[1])
+		return "a flag is not 0 or 1, or an unused byte not zero";
+	if (rule->targets.count > LIMIT_TARGETS_PER_RULE)
+		return "too many targets";
+	return NULL;
+}
+
+int snapshot_check_rules(struct snapshot_checker *checker)
+{
+	uint32_t count = checker->counts[SNAPSHOT_RULES];
+	uint32_t targets = 0;
+
+	for (uint32_t row = 0; row < count; row++) {
+		const struct snapshot_rule *rule = &checker->view.rules[row];
+		const char *fault = rule_fault(checker, rule);
+		int error;
+
+		if (!fault &&
+		    !run_follows(rule->targets, &targets, checker->counts[SNAPSHOT_TARGETS]))
+			fault = "its targets do not follow those of the rule before";
+		if (fault)
+			return snapshot_refuse(checker, SNAPSHOT_RULES, row, "%s", fault);
+		error = check_targets(checker, row);
+		if (error == 0)
+			error = check_turns(checker, row);
+		if (error)
+			return error;
+		checker->numbers[row] = rule->number;
+	}
+	if (targets != checker->counts[SNAPSHOT_TARGETS])
+		return snapshot_refuse(checker, SNAPSHOT_TARGETS, targets, "belongs to no rule");
+	if (!snapshot_numbers_differ(checker, count))
+		return snapshot_refuse(checker, SNAPSHOT_RULES, 0, "a number stands twice");
+	return 0;
+}
+
+/* The host row that is looked at, and whose it is. */
+struct owner {
+	uint32_t listener;
+	struct bytes domain;
+};
+
+static const char *path_fault(struct snapshot_checker *checker, uint32_t row,
+			      const struct owner *owner, bool is_exact)
+{
+	const struct snapshot *view = &checker->view;
+	const struct snapshot_path *path = &view->paths[row];
+	struct bytes text = snapshot_bytes(view, path->path), url;
+	const struct snapshot_rule *rule;
+
+	if (!snapshot_text_is_good(checker, path->path, LIMIT_URL) || text.size == 0 ||
+	    text.at[0] != '/' || charset_path(text) < text.size)
+		return "bad path";
+	if (path->rule >= view->rule_count ||
+	    !snapshot_bit_is_new(checker->rules_routed, path->rule))
+		return "no such rule, or another path leads to it";
+	rule = &view->rules[path->rule];
+	url = snapshot_bytes(view, rule->url);
+	if (is_exact) {
+		if (url.size == 0 || url.at[0] != '=')
+			return "exact, but its rule is not";
+		url = (struct bytes){ url.at + 1, url.size - 1 };
+	}
+	if (rule->listener != owner->listener || !bytes_equal(url, text) ||
+	    !bytes_equal(snapshot_bytes(view, rule->domain), owner->domain))
+		return "its rule has another listener, domain or url";
+	return NULL;
+}
+
+static int check_paths(struct snapshot_checker *checker, struct snapshot_run run,
+		       const struct owner *owner, bool is_exact)
+{
+	const struct snapshot *view = &checker->view;
+
+	for (uint32_t row = run.first; row < run.first + run.count; row++) {
+		const char *fault = path_fault(checker, row, owner, is_exact);
+		uint32_t parent = SNAPSHOT_NONE;
+
+		if (!fault && row > run.first &&
+		    bytes_compare(snapshot_bytes(view, view->paths[row - 1].path),
+				  snapshot_bytes(view, view->paths[row].path)) >= 0)
+			fault = "not sorted, or there twice";
+		if (!fault && !is_exact)
+			parent = snapshot_path_parent(view, run.first, row);
+		if (!fault && view->paths[row].parent != parent)
+			fault = "wrong parent";
+		if (fault)
+			return snapshot_refuse(checker, SNAPSHOT_PATHS, row, "%s", fault);
+	}
+	return 0;
+}
+
+static int check_host(struct snapshot_checker *checker, uint32_t row, uint32_t listener,
+		      uint32_t *paths)
+{
+	const struct snapshot_host *host = &checker->view.hosts[row];
+	struct owner owner = { listener, snapshot_bytes(&checker->view, host->domain) };
+	uint32_t first = checker->view.listeners[listener].hosts.first;
+	uint32_t total = checker->counts[SNAPSHOT_PATHS];
+	const char *fault = NULL;
+	int error;
+
+	if (!domain_is_good(checker, host->domain))
+		fault = "bad domain";
+	else if (row > first &&
+		 bytes_compare(snapshot_bytes(&checker->view, host[-1].domain), owner.domain) >= 0)
+		fault = "not sorted, or there twice";
+	else if (!run_follows(host->exact, paths, total) ||
+		 !run_follows(host->prefix, paths, total))
+		fault = "its paths do not follow those of the host before";
+	else if (host->exact.count == 0 && host->prefix.count == 0)
+		fault = "no path";
+	if (fault)
+		return snapshot_refuse(checker, SNAPSHOT_HOSTS, row, "%s", fault);
+	error = check_paths(checker, host->exact, &owner, true);
+	return error ? error : check_paths(checker, host->prefix, &owner, false);
+}
+
+static bool special_hosts_are_good(const struct snapshot_checker *checker,
+				   const struct snapshot_listener *listener)
+{
+	struct snapshot_run run = listener->hosts;
+	uint32_t any = SNAPSHOT_NONE;
+
+	/* The empty domain sorts first. */
+	if (run.count > 0 && checker->view.hosts[run.first].domain.size == 0)
+		any = run.first;
+	if (listener->any_host != any)
+		return false;
+	return listener->default_host == SNAPSHOT_NONE ||
+	       (listener->default_host >= run.first && listener->default_host != any &&
+		listener->default_host - run.first < run.count);
+}
+
+int snapshot_check_routes(struct snapshot_checker *checker)
+{
+	uint32_t hosts = 0, paths = 0;
+
+	for (uint32_t row = 0; row < checker->counts[SNAPSHOT_LISTENERS]; row++) {
+		const struct snapshot_listener *listener = &checker->view.listeners[row];
+
+		if (!run_follows(listener->hosts, &hosts, checker->counts[SNAPSHOT_HOSTS]))
+			return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row,
+					       "its hosts do not follow those of the one before");
+		for (uint32_t host = listener->hosts.first; host < hosts; host++) {
+			int error = check_host(checker, host, row, &paths);
+
+			if (error)
+				return error;
+		}
+		if (!special_hosts_are_good(checker, listener))
+			return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row,
+					       "wrong any or default host");
+	}
+	if (hosts != checker->counts[SNAPSHOT_HOSTS])
+		return snapshot_refuse(checker, SNAPSHOT_HOSTS, hosts, "belongs to no listener");
+	if (paths != checker->counts[SNAPSHOT_PATHS])
+		return snapshot_refuse(checker, SNAPSHOT_PATHS, paths, "belongs to no host");
+	/* Each path leads to a rule of its own, so equal numbers mean that every rule is reached.
+	 */
+	if (paths != checker->counts[SNAPSHOT_RULES])
+		return snapshot_refuse(checker, SNAPSHOT_RULES, 0, "a rule has no path");
+	return 0;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counting, gathering, sorting. Runs on control's thread, which owns the model. */
+#include "model/snapshot_plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/turns.h"
+
+static int plan_text(struct snapshot_plan *plan, const char *text, struct snapshot_text *ret)
+{
+	uint32_t entry;
+	int error = intern_add(&plan->texts, bytes_of(text), &entry);
+
+	if (error)
+		return error;
+	*ret = (struct snapshot_text){ plan->texts.entries[entry].offset,
+				       plan->texts.entries[entry].size };
+	return 0;
+}
+
+static int turns_append(struct snapshot_plan *plan, const uint16_t *weights, size_t count,
+			struct snapshot_run *ret)
+{
+	size_t period = turns_period(weights, count);
+	size_t used = plan->counts[SNAPSHOT_TURNS];
+
+	if (period > LIMIT_SNAPSHOT_SIZE / sizeof(*plan->turns) - used)
+		return -E2BIG;
+	if (used + period > plan->turns_room) {
+		size_t room = (used + period) * 2 + 1024;
+		uint16_t *grown = reallocarray(plan->turns, room, sizeof(*plan->turns));
+
+		if (!grown)
+			return -ENOMEM;
+		plan->turns = grown;
+		plan->turns_room = room;
+	}
+	if (period > 0)
+		turns_layout(weights, count, plan->turns + used);
+	*ret = (struct snapshot_run){ (uint32_t)used, (uint32_t)period };
+	plan->counts[SNAPSHOT_TURNS] += (uint32_t)period;
+	return 0;
+}
+
+/* Rules whose weights stand in the same proportions share one run. */
+static int plan_turns(struct snapshot_plan *plan, const struct rule *rule, struct snapshot_run *ret)
+{
+	uint16_t weights[LIMIT_TARGETS_PER_RULE];
+	uint32_t entry, known = plan->weights.entry_count;
+	size_t sum = 0, divisor;
+	int error;
+
+	if (rule->target_count > LIMIT_TARGETS_PER_RULE)
+		return -E2BIG;
+	for (size_t i = 0; i < rule->target_count; i++) {
+		weights[i] = rule->targets[i]->weight;
+		if (weights[i] > WEIGHT_MOST)
+			return -EINVAL;
+		sum += weights[i];
+	}
+	if (sum > 0) {
+		divisor = sum / turns_period(weights, rule->target_count);
+		for (size_t i = 0; i < rule->target_count; i++)
+			weights[i] = (uint16_t)(weights[i] / divisor);
+	}
+	error = intern_add(
+		&plan->weights,
+		(struct bytes){ (const char *)weights, rule->target_count * sizeof(*weights) },
+		&entry);
+	if (error)
+		return error;
+	if (entry == known) {
+		error = turns_append(plan, weights, rule->target_count, &plan->weight_turns[entry]);
+		if (error)
+			return error;
+	}
+	*ret = plan->weight_turns[entry];
+	return 0;
+}
+
+static int plan_rule(struct snapshot_plan *plan, const struct rule *rule,
+		     struct planned_rule *planned)
+{
+	const char *cookie_name = rule->cookie_name[0] ? rule->cookie_name : COOKIE_NAME_DEFAULT;
+	int error = plan_text(plan, rule->domain, &planned->domain);
+
+	planned->rule = rule;
+	if (error == 0)
+		error = plan_text(plan, rule->url, &planned->url);
+	if (error == 0)
+		error = plan_text(plan, cookie_name, &planned->cookie_name);
+	if (error == 0)
+		error = plan_turns(plan, rule, &planned->turns);
+	return error;
+}
+
+static int path_order(const void *a, const void *b, void *context)
+{
+	const struct planned_rule *rules = context;
+	const struct planned_rule *first = &rules[*(const uint32_t *)a];
+	const struct planned_rule *second = &rules[*(const uint32_t *)b];
+	int order = strcmp(first->rule->domain, second->rule->domain);
+
+	if (order == 0)
+		order = planned_is_exact(second) - planned_is_exact(first);
+	return order ? order : strcmp(first->rule->url, second->rule->url);
+}
+
+/* `first` is the row of the listener's first rule. */
+static int plan_listener(struct snapshot_plan *plan, const struct listener *listener,
+			 uint32_t first)
+{
+	uint32_t *order = plan->path_order + first;
+
+	if (listener->protocol != PROTOCOL_HTTP)
+		return -EINVAL;
+	for (uint32_t i = 0; i < listener->rule_count; i++) {
+		int error = plan_rule(plan, listener->rules[i], &plan->rules[first + i]);
+
+		if (error)
+			return error;
+		order[i] = first + i;
+	}
+	if (listener->rule_count > 1)
+		qsort_r(order, listener->rule_count, sizeof(*order), path_order, plan->rules);
+	for (uint32_t i = 0; i < listener->rule_count; i++) {
+		if (i == 0 ||
+		    plan->rules[order[i]].domain.offset != plan->rules[order[i - 1]].domain.offset)
+			plan->counts[SNAPSHOT_HOSTS]++;
+	}
+	return 0;
+}
+
+static int plan_count(struct snapshot_plan *plan, const struct model *model)
+{
+	size_t listeners = 0, rules = 0, targets = 0;
+
+	for (size_t i = 0; i < model->instance_count; i++) {
+		const struct instance *instance = model->instances[i];
+
+		listeners += instance->listener_count;
+		for (size_t j = 0; j < instance->listener_count; j++) {
+			const struct listener *listener = instance->listeners[j];
+
+			rules += listener->rule_count;
+			for (size_t k = 0; k < listener->rule_count; k++)
+				targets += listener->rules[k]->target_count;
+		}
+	}
+	if (model->instance_count > LIMIT_INSTANCES || listeners > LIMIT_LISTENERS ||
+	    rules > LIMIT_RULES || targets > LIMIT_TARGETS || model->key_count > COOKIE_KEYS_MOST)
+		return -E2BIG;
+	plan->counts[SNAPSHOT_INSTANCES] = (uint32_t)model->instance_count;
+	plan->counts[SNAPSHOT_LISTENERS] = (uint32_t)listeners;
+	plan->counts[SNAPSHOT_RULES] = (uint32_t)rules;
+	plan->counts[SNAPSHOT_PATHS] = (uint32_t)rules;
+	plan->counts[SNAPSHOT_TARGETS] = (uint32_t)targets;
+	plan->counts[SNAPSHOT_KEYS] = (uint32_t)model->key_count;
+	return 0;
+}
+
+static int plan_reserve(struct snapshot_plan *plan)
+{
+	size_t rules = plan->counts[SNAPSHOT_RULES] + 1ul;
+
+	plan->rules = calloc(rules, sizeof(*plan->rules));
+	plan->path_order = calloc(rules, sizeof(*plan->path_order));
+	plan->weight_turns = calloc(rules, sizeof(*plan->weight_turns));
+	plan->instance_names =
+		calloc(plan->counts[SNAPSHOT_INSTANCES] + 1ul, sizeof(*plan->instance_names));
+	if (!plan->rules || !plan->path_order || !plan->weight_turns || !plan->instance_names)
+		return -ENOMEM;
+	return 0;
+}
+
+int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
+{
+	uint32_t rule = 0;
+	int error = plan_count(plan, model);
+
+	if (error == 0)
+		error = plan_reserve(plan);
+	for (size_t i = 0; error == 0 && i < model->instance_count; i++) {
+		const struct instance *instance = model->instances[i];
+
+		error = plan_text(plan, instance->name, &plan->instance_names[i]);
+		for (size_t j = 0; error == 0 && j < instance->listener_count; j++) {
+			error = plan_listener(plan, instance->listeners[j], rule);
+			rule += (uint32_t)instance->listeners[j]->rule_count;
+		}
+	}
+	plan->counts[SNAPSHOT_TEXT] = (uint32_t)plan->texts.size;
+	return error;
+}
+
+void snapshot_plan_done(struct snapshot_plan *plan)
+{
+	intern_done(&plan->texts);
+	intern_done(&plan->weights);
+	free(plan->weight_turns);
+	free(plan->turns);
+	free(plan->rules);
+	free(plan->path_order);
+	free(plan->instance_names);
+	*plan = (struct snapshot_plan){ 0 };
+}

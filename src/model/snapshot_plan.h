@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The builder's first pass: everything that must be known before the file has a size. Texts and
+ * turns are gathered, each once; the rules of each listener are brought into the order of their
+ * hosts and paths. For the builder alone; the model is borrowed meanwhile.
+ */
+#ifndef MODEL_SNAPSHOT_PLAN_H
+#define MODEL_SNAPSHOT_PLAN_H
+
+#include <stdint.h>
+
+#include "model/intern.h"
+#include "model/model.h"
+#include "model/snapshot.h"
+
+struct planned_rule {
+	const struct rule *rule;
+	struct snapshot_text domain, url, cookie_name;
+	struct snapshot_run turns;
+};
+
+struct snapshot_plan {
+	uint32_t counts[SNAPSHOT_SECTIONS];
+	struct intern texts; /* SNAPSHOT_TEXT */
+	struct intern weights; /* lists of weights, divided by their common divisor */
+	struct snapshot_run *weight_turns; /* by entry of `weights` */
+	uint16_t *turns; /* SNAPSHOT_TURNS */
+	size_t turns_room;
+	struct planned_rule *rules; /* by row */
+	/* Rows of rules; a listener's ones by domain, exact before prefix, path. */
+	uint32_t *path_order;
+	struct snapshot_text *instance_names; /* by row */
+};
+
+/* What a rule's url means. */
+static inline bool planned_is_exact(const struct planned_rule *planned)
+{
+	return planned->rule->url[0] == '=';
+}
+
+/* -ENOMEM, -E2BIG, -EINVAL (an unbuilt protocol, a weight above 100); done is still to be called.
+ */
+int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan);
+void snapshot_plan_done(struct snapshot_plan *plan);
+
+#endif

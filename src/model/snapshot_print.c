@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A snapshot as text, one row a line, for people and golden files. Texts come from a checked
+ * snapshot, so they hold no control characters; quotes are escaped. Secrets stay out. Any thread.
+ */
+#include "model/snapshot.h"
+
+#include <inttypes.h>
+
+#include "model/words.h"
+
+static void print_text(const struct snapshot *snapshot, const char *name, struct snapshot_text text,
+		       FILE *out)
+{
+	struct bytes bytes = snapshot_bytes(snapshot, text);
+
+	fprintf(out, " %s=\"", name);
+	for (size_t i = 0; i < bytes.size; i++) {
+		if (bytes.at[i] == '"' || bytes.at[i] == '\\')
+			fputc('\\', out);
+		fputc(bytes.at[i], out);
+	}
+	fputc('"', out);
+}
+
+static void print_row(const char *name, uint32_t row, FILE *out)
+{
+	if (row == SNAPSHOT_NONE)
+		fprintf(out, " %s=none", name);
+	else
+		fprintf(out, " %s=%" PRIu32, name, row);
+}
+
+static void print_run(const char *name, struct snapshot_run run, FILE *out)
+{
+	fprintf(out, " %s=%" PRIu32 "+%" PRIu32, name, run.first, run.count);
+}
+
+static void print_listener(const struct snapshot *snapshot, uint32_t row, FILE *out)
+{
+	const struct snapshot_listener *listener = &snapshot->listeners[row];
+	char address[ADDRESS_TEXT_SIZE];
+
+	address_format(&listener->address, address);
+	fprintf(out,
+		"listener %" PRIu32 " id=%s number=%" PRIu64 " slot=%" PRIu32 " instance=%" PRIu32
+		" protocol=%s address=%s",
+		row, listener->id, listener->number, listener->slot, listener->instance,
+		protocol_name((enum protocol)listener->protocol), address);
+	print_run("hosts", listener->hosts, out);
+	print_row("any_host", listener->any_host, out);
+	print_row("default_host", listener->default_host, out);
+	fprintf(out,
+		" keepalive=%u header_ms=%" PRIu32 " body_ms=%" PRIu32 " keepalive_ms=%" PRIu32
+		" keepalive_requests=%" PRIu32 " connect_ms=%" PRIu32 " read_ms=%" PRIu32
+		" send_ms=%" PRIu32 " client_send_ms=%" PRIu32 " body_most=%" PRIu64 "\n",
+		listener->has_keepalive, listener->header_timeout_ms, listener->body_timeout_ms,
+		listener->keepalive_timeout_ms, listener->keepalive_requests,
+		listener->connect_timeout_ms, listener->read_timeout_ms, listener->send_timeout_ms,
+		listener->client_send_timeout_ms, listener->body_most);
+}
+
+static void print_paths(const struct snapshot *snapshot, struct snapshot_run run, const char *kind,
+			FILE *out)
+{
+	for (uint32_t row = run.first; row < run.first + run.count; row++) {
+		const struct snapshot_path *path = &snapshot->paths[row];
+
+		fprintf(out, "path %" PRIu32 " %s", row, kind);
+		print_text(snapshot, "path", path->path, out);
+		print_row("rule", path->rule, out);
+		print_row("parent", path->parent, out);
+		fputc('\n', out);
+	}
+}
+
+static void print_hosts(const struct snapshot *snapshot, FILE *out)
+{
+	uint32_t count = snapshot->header->sections[SNAPSHOT_HOSTS].count;
+
+	for (uint32_t row = 0; row < count; row++) {
+		const struct snapshot_host *host = &snapshot->hosts[row];
+
+		fprintf(out, "host %" PRIu32, row);
+		print_text(snapshot, "domain", host->domain, out);
+		print_run("exact", host->exact, out);
+		print_run("prefix", host->prefix, out);
+		fputc('\n', out);
+		print_paths(snapshot, host->exact, "exact", out);
+		print_paths(snapshot, host->prefix, "prefix", out);
+	}
+}
+
+static void print_rule(const struct snapshot *snapshot, uint32_t row, FILE *out)
+{
+	const struct snapshot_rule *rule = &snapshot->rules[row];
+
+	fprintf(out, "rule %" PRIu32 " id=%s number=%" PRIu64 " slot=%" PRIu32 " listener=%" PRIu32,
+		row, rule->id, rule->number, rule->slot, rule->listener);
+	print_text(snapshot, "domain", rule->domain, out);
+	print_text(snapshot, "url", rule->url, out);
+	fprintf(out, " scheduler=%s session_s=%" PRIu32,
+		scheduler_name((enum scheduler)rule->scheduler), rule->session_expire_s);
+	print_text(snapshot, "cookie", rule->cookie_name, out);
+	fprintf(out, " strips_cookie=%u", rule->strips_cookie);
+	print_run("targets", rule->targets, out);
+	fputs(" turns=", out);
+	for (uint32_t i = 0; i < rule->turns.count; i++)
+		fprintf(out, "%s%u", i ? "," : "", snapshot->turns[rule->turns.first + i]);
+	fputc('\n', out);
+}
+
+static void print_target(const struct snapshot *snapshot, uint32_t row, FILE *out)
+{
+	const struct snapshot_target *target = &snapshot->targets[row];
+	char address[ADDRESS_TEXT_SIZE];
+
+	address_format(&target->address, address);
+	fprintf(out,
+		"target %" PRIu32 " number=%" PRIu64 " slot=%" PRIu32 " rule=%" PRIu32
+		" address=%s weight=%u\n",
+		row, target->number, target->slot, target->rule, address, target->weight);
+}
+
+void snapshot_print(const struct snapshot *snapshot, FILE *out)
+{
+	fprintf(out,
+		"snapshot version=%" PRIu32 " generation=%" PRIu64 " size=%" PRIu64 " keys=%" PRIu32
+		"\n",
+		snapshot->header->version, snapshot->header->generation, snapshot->header->size,
+		snapshot->key_count);
+	for (uint32_t row = 0; row < snapshot->instance_count; row++) {
+		fprintf(out, "instance %" PRIu32 " id=%s", row, snapshot->instances[row].id);
+		print_text(snapshot, "name", snapshot->instances[row].name, out);
+		fputc('\n', out);
+	}
+	for (uint32_t row = 0; row < snapshot->listener_count; row++)
+		print_listener(snapshot, row, out);
+	print_hosts(snapshot, out);
+	for (uint32_t row = 0; row < snapshot->rule_count; row++)
+		print_rule(snapshot, row, out);
+	for (uint32_t row = 0; row < snapshot->target_count; row++)
+		print_target(snapshot, row, out);
+}

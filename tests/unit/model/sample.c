@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Models for tests; see sample.h. */
+#include "sample.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MUST(condition)                                                                 \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			abort();                                                        \
+		}                                                                       \
+	} while (0)
+
+static void set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = strdup(value);
+	MUST(*text);
+}
+
+void sample_init(struct sample *sample)
+{
+	*sample = (struct sample){ .next_number = 1 };
+}
+
+void sample_done(struct sample *sample)
+{
+	model_done(&sample->model);
+}
+
+struct instance *sample_instance(struct sample *sample, const char *vip)
+{
+	struct instance *instance = instance_new();
+
+	MUST(instance);
+	instance->number = sample->next_number++;
+	instance->network = NETWORK_OPEN;
+	snprintf(instance->id, sizeof(instance->id), "lb-%08x", (unsigned)instance->number);
+	set_text(&instance->name, "sample");
+	MUST(address_parse_ip(bytes_of(vip), &instance->vip) == 0);
+	MUST(model_add_instance(&sample->model, instance) == 0);
+	return instance;
+}
+
+struct listener *sample_listener(struct sample *sample, struct instance *instance, uint16_t port)
+{
+	struct listener *listener = listener_new();
+
+	MUST(listener);
+	listener->number = sample->next_number++;
+	listener->slot = sample->next_listener++;
+	listener->protocol = PROTOCOL_HTTP;
+	listener->port = port;
+	listener->scheduler = SCHEDULER_WRR;
+	listener->has_keepalive = true;
+	snprintf(listener->id, sizeof(listener->id), "lbl-%08x", (unsigned)listener->number);
+	MUST(instance_add_listener(instance, listener) == 0);
+	return listener;
+}
+
+struct rule *sample_rule(struct sample *sample, struct listener *listener, const char *domain,
+			 const char *url)
+{
+	struct rule *rule = rule_new();
+
+	MUST(rule);
+	rule->number = sample->next_number++;
+	rule->slot = sample->next_rule++;
+	rule->scheduler = SCHEDULER_WRR;
+	rule->forward_type = FORWARD_HTTP;
+	snprintf(rule->id, sizeof(rule->id), "loc-%08x", (unsigned)rule->number);
+	set_text(&rule->domain, domain);
+	set_text(&rule->url, url);
+	MUST(listener_add_rule(listener, rule) == 0);
+	if (domain[0] && !listener->default_domain[0])
+		set_text(&listener->default_domain, domain);
+	return rule;
+}
+
+struct target *sample_target(struct sample *sample, struct rule *rule, const char *address,
+			     uint16_t weight)
+{
+	struct target *target = target_new();
+
+	MUST(target);
+	target->number = sample->next_number++;
+	target->slot = sample->next_target++;
+	target->weight = weight;
+	MUST(address_parse(bytes_of(address), &target->address) == 0);
+	MUST(rule_add_target(rule, target) == 0);
+	return target;
+}
+
+static void add_keys(struct sample *sample)
+{
+	sample->model.key_count = 2;
+	for (uint8_t i = 0; i < 2; i++) {
+		struct cookie_key *key = &sample->model.keys[i];
+
+		key->id = (uint8_t)(2 - i);
+		key->created_s = 1000 - i;
+		key->retired_s = i ? 1000 : 0;
+		memset(key->secret, 0x11 * (i + 1), sizeof(key->secret));
+	}
+}
+
+void sample_small(struct sample *sample)
+{
+	struct instance *first, *second;
+	struct listener *listener;
+	struct rule *rule;
+
+	sample_init(sample);
+	add_keys(sample);
+	first = sample_instance(sample, "127.0.0.1");
+	set_text(&first->name, "shop \"front\"");
+	listener = sample_listener(sample, first, 8080);
+	rule = sample_rule(sample, listener, "shop.example", "/");
+	rule->session_expire_s = 1000;
+	sample_target(sample, rule, "10.0.0.1:80", 10);
+	sample_target(sample, rule, "10.0.0.2:80", 10);
+	rule = sample_rule(sample, listener, "shop.example", "/cart/");
+	rule->session_expire_s = 60;
+	rule->strips_cookie = true;
+	set_text(&rule->cookie_name, "cart");
+	sample_target(sample, rule, "10.0.0.1:80", 50);
+	sample_target(sample, rule, "10.0.0.2:81", 10);
+	sample_target(sample, rule, "[fd00::1]:80", 10);
+	rule = sample_rule(sample, listener, "shop.example", "/cart/pay");
+	sample_target(sample, rule, "10.0.0.3:80", 0);
+	rule = sample_rule(sample, listener, "shop.example", "=/cart/pay");
+	sample_target(sample, rule, "10.0.0.4:80", 100);
+	sample_rule(sample, listener, "api.example", "/v1");
+	sample_rule(sample, listener, "api.example", "/v2");
+	listener = sample_listener(sample, first, 8081);
+	listener->has_keepalive = false;
+	rule = sample_rule(sample, listener, "", "/");
+	sample_target(sample, rule, "10.0.0.1:80", 20);
+	sample_target(sample, rule, "10.0.0.2:80", 20);
+	second = sample_instance(sample, "::1");
+	sample_listener(sample, second, 8080);
+}
+
+void sample_large(struct sample *sample, unsigned listeners, unsigned rules, unsigned targets)
+{
+	struct instance *instance = NULL;
+
+	sample_init(sample);
+	add_keys(sample);
+	for (unsigned i = 0; i < listeners; i++) {
+		struct listener *listener;
+
+		if (i % 50 == 0)
+			instance = sample_instance(sample, "127.0.0.1");
+		listener = sample_listener(sample, instance, (uint16_t)(1024 + i));
+		for (unsigned j = 0; j < rules; j++) {
+			char domain[32], url[32];
+			struct rule *rule;
+
+			snprintf(domain, sizeof(domain), "host%u.example", j / 3);
+			snprintf(url, sizeof(url), "/%u/%u", i, j);
+			rule = sample_rule(sample, listener, domain, url);
+			rule->session_expire_s = 1000;
+			for (unsigned k = 0; k < targets; k++) {
+				char address[32];
+
+				snprintf(address, sizeof(address), "10.%u.%u.%u:%u", i & 255,
+					 j & 255, k & 255, 8000 + (i >> 8) + (k >> 8));
+				sample_target(sample, rule, address, 10);
+			}
+		}
+	}
+}
+
+void sample_open(struct sample *sample, uint64_t generation, struct snapshot *ret)
+{
+	char why[200] = "";
+	int fd = -1;
+	int error = snapshot_build(&sample->model, generation, &fd);
+
+	if (error == 0)
+		error = snapshot_open(fd, true, ret, why, sizeof(why));
+	if (error)
+		fprintf(stderr, "%s: %s\n", strerror(-error), why);
+	MUST(error == 0);
+	close(fd);
+}
