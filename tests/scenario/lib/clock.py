@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shifted clock (src/base/clock.h): a file of two little-endian int64, added to boot and wall time."""
+
+import mmap
+import struct
+import time
+
+
+class Clock:
+    """Owns the file that SETIA_CLOCK_FILE names; every process that maps it sees a change at once."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "wb") as file:
+            file.write(struct.pack("<qq", 0, 0))
+        with open(path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 16)
+        self.boot_ms = 0
+        self.wall_ms = 0
+
+    def _write(self):
+        struct.pack_into("<q", self._map, 0, self.boot_ms)
+        struct.pack_into("<q", self._map, 8, self.wall_ms)
+
+    def advance(self, seconds):
+        """Time passes: both clocks go on."""
+        self.boot_ms += int(seconds * 1000)
+        self.wall_ms += int(seconds * 1000)
+        self._write()
+
+    def step_wall(self, seconds):
+        """Somebody sets the wall clock; no time passes."""
+        self.wall_ms += int(seconds * 1000)
+        self._write()
+
+    def wall(self):
+        """Unix time as the product sees it."""
+        return time.time() + self.wall_ms / 1000
+
+    def boot(self):
+        """Seconds since boot as the product sees them; session seconds change with its whole part."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) + self.boot_ms / 1000
+
+    def align(self, fraction=0.05):
+        """Lets up to a second pass, so that a session second has just begun."""
+        self.advance((fraction - self.boot()) % 1.0)
+
+    def close(self):
+        self._map.close()

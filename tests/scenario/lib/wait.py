@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting with a deadline, and the free ports and addresses of the loopback that tests use."""
+
+import os
+import random
+import socket
+import time
+
+# Sanitizer builds are slower: every deadline is multiplied by this.
+SLOW = float(os.environ.get("SETIA_TEST_SLOW", "1"))
+
+# Below the kernel's ephemeral range, so that no outgoing connection takes a port that was found free.
+PORT_FIRST, PORT_LAST = 18000, 32000
+_random = random.Random(os.getpid() ^ time.time_ns())
+_given = set()
+
+
+def until(question, seconds=5.0, what="", every=0.01):
+    """Asks until the answer is true (and returns it); fails when `seconds` (times SLOW) have passed."""
+    deadline = time.monotonic() + seconds * SLOW
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds * SLOW:.1f} s in vain: {what or question}")
+        time.sleep(every)
+
+
+def is_port_free(port, ip="0.0.0.0"):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ip, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port():
+    """A TCP port that nobody listens on, never given out twice by this process."""
+    for _ in range(1000):
+        port = _random.randint(PORT_FIRST, PORT_LAST)
+        if port not in _given and is_port_free(port):
+            _given.add(port)
+            return port
+    raise AssertionError("no free port")
+
+
+def accepts(port, ip="127.0.0.1"):
+    """Whether a connection to this port is accepted now."""
+    try:
+        with socket.create_connection((ip, port), timeout=1 * SLOW):
+            return True
+    except OSError:
+        return False

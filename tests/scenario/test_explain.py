@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`setia explain`: what the product would do with a request, and why, from the last good snapshot."""
+
+import os
+
+import pytest
+
+from lib.setia import command
+from lib.shape import must_issue, pair_of
+
+
+@pytest.fixture
+def explain(setia):
+    """explain(url, ...) -> completed process; the clock is the product's."""
+    def make(url, *arguments, method="GET"):
+        return command("explain", "--data", setia.data, method, url, *arguments,
+                       environment={"SETIA_CLOCK_FILE": setia.clock.path})
+    return make
+
+
+def good(done):
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_listener_instance_rule_and_turn(make_site, explain, pair):
+    site = make_site(pair, weights=[30, 10], Domain="a.example", Url="/api", SessionExpireTime=60)
+    text = good(explain(f"http://a.example:{site.port}/api/x?y=1"))
+    for part in (site.listener, site.load_balancer, site.rule, "/api", "a.example"):
+        assert part in text, text
+    # Without a cookie a turn decides; it cannot know whose, so it shows the candidates.
+    for backend in pair:
+        assert f"127.0.0.1:{backend.port}" in text
+    assert "turn" in text.lower()
+
+
+def test_verdicts(make_site, explain, setia, pair, clock):
+    site = make_site(pair, SessionExpireTime=60)
+    url = f"http://any.example:{site.port}/"
+    first = site.fetch()
+    cookie = pair_of(must_issue(first))
+    pinned = next(backend for backend in pair if backend.name == first.text)
+    other = next(backend for backend in pair if backend is not pinned)
+
+    text = good(explain(url, "--cookie", f"a=1; {cookie}; b=2"))
+    assert "valid until" in text and f"127.0.0.1:{pinned.port}" in text
+    assert good(explain(url, "--cookie", cookie, "--from", "198.51.100.7"))
+
+    lower = lambda *words: good(explain(url, *words)).lower()  # noqa: E731
+    value = cookie.partition("=")[2]
+    flipped = value[:-5] + ("A" if value[-5] != "A" else "B") + value[-4:]
+    assert "forged" in lower("--cookie", f"setia_route={flipped}")
+    assert "expired" not in lower("--cookie", f"setia_route={flipped}")
+    for junk in ("setia_route=x", "setia_route="):
+        assert "turn" in lower("--cookie", junk)
+    assert "twice" in lower("--cookie", f"{cookie}; {cookie}") \
+        or "duplicate" in lower("--cookie", f"{cookie}; {cookie}")
+
+    elsewhere = make_site(pair, SessionExpireTime=60)
+    foreign = pair_of(must_issue(elsewhere.fetch()))
+    text = lower("--cookie", foreign)
+    assert "another rule" in text or "other rule" in text or "foreign" in text
+
+    site.weight(pinned, 0)
+    text = lower("--cookie", cookie)
+    assert "weight" in text and f"127.0.0.1:{other.port}" in text
+    site.weight(pinned, 10)
+    site.deregister(pinned)
+    text = lower("--cookie", cookie)
+    assert "unknown target" in text or "no longer" in text or "gone" in text
+    clock.advance(62)
+    assert "expired" in lower("--cookie", cookie)
+    site.modify_rule(SessionExpireTime=0)
+    assert "off" in lower("--cookie", cookie)
+
+
+def test_what_it_says_is_what_happens(make_site, explain, pair):
+    site = make_site(pair, SessionExpireTime=1000)
+    for _ in range(4):
+        first = site.fetch()
+        cookie = pair_of(must_issue(first))
+        pinned = next(backend for backend in pair if backend.name == first.text)
+        assert f"127.0.0.1:{pinned.port}" in good(
+            explain(f"http://x:{site.port}/", "--cookie", cookie))
+        assert site.fetch(cookie=cookie).text == first.text
+
+
+def test_redirection_no_rule_and_no_listener(make_site, explain, pair):
+    site = make_site(pair, Domain="a.example", Url="/abc/")
+    text = good(explain(f"http://a.example:{site.port}/abc"))
+    assert "301" in text and "/abc/" in text
+    done = explain(f"http://a.example:{site.port}/other")
+    assert "404" in done.stdout + done.stderr
+    done = explain("http://a.example:1/")
+    assert done.returncode == 1 and "listener" in done.stderr
+    done = explain(f"https://a.example:{site.port}/")
+    assert done.returncode == 1 and "not built" in done.stderr
+
+
+def test_errors(explain, tmp_path):
+    for words in (["explain", "--data", str(tmp_path), "GET", "http://a/"],
+                  ["explain", "--snapshot", str(tmp_path / "none"), "GET", "http://a/"]):
+        done = command(*words)
+        assert done.returncode == 1 and done.stderr
+    junk = tmp_path / "junk"
+    junk.write_bytes(os.urandom(5000))
+    done = command("explain", "--snapshot", str(junk), "GET", "http://a/")
+    assert done.returncode == 1 and done.stderr
+    for words in (["GET", "nonsense"], ["G(T", "http://a/"], ["GET", "http://a b/"]):
+        assert command("explain", "--data", str(tmp_path), *words).returncode in (1, 2)
