@@ -82,20 +82,23 @@ int http_cookie_strip(struct bytes value, struct bytes name, char *out, size_t r
 {
 	struct writer writer = writer_of(out, room);
 	struct bytes rest = value;
+	bool has_kept = false, has_dropped = false;
 
 	while (rest.size) {
 		struct bytes whole = segment_next(&rest), segment = whole;
 
-		if (segment_is(&segment, name))
+		if (segment_is(&segment, name)) {
+			has_dropped = true;
 			continue;
-		if (writer.at != writer.start || writer.is_full) {
-			write_literal(&writer, ";");
-			write_bytes(&writer, whole);
-		} else {
-			/* The separator went with the cookie that stood here before. */
-			write_bytes(&writer, segment);
 		}
+		if (has_kept)
+			write_literal(&writer, ";");
+		/* The white space behind a separator goes where the separator went. */
+		write_bytes(&writer, has_dropped && !has_kept ? segment : whole);
+		has_kept = true;
 	}
+	if (has_kept && value.at[value.size - 1] == ';')
+		write_literal(&writer, ";");
 	return writer_result(&writer);
 }
 
