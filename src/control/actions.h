@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of actions: name, fields, what runs. docs/api.md is printed from it. A name of the 2018-03-17 model that is not
- * built has no `run` and answers UnsupportedOperation; a name outside the table answers InvalidAction.
+ * The one table of actions: name, fields, what runs. docs/api.md is printed from it. A name of the
+ * 2018-03-17 model that is not built has no `run` and answers UnsupportedOperation; a name outside
+ * the table answers InvalidAction.
  */
 #ifndef CONTROL_ACTIONS_H
 #define CONTROL_ACTIONS_H
@@ -15,19 +16,21 @@
 struct call {
 	struct control *control;
 	const struct action *action;
-	const json_t *input;    /* checked against action->fields */
-	json_t *output;         /* an object to fill; RequestId is added by the caller */
+	const json_t *input; /* checked against action->fields */
+	json_t *output; /* an object to fill; RequestId is added by the caller */
 	const char *request_id; /* also the task's id */
-	const char *key_id;     /* SecretId of the caller, "config" for --config */
+	const char *key_id; /* SecretId of the caller, "config" for --config */
 	struct problem problem;
-	/* What a changing action touched: kept with its task, so that the task can fail with a listener's reason. */
+	/* What a changing action touched: kept with its task, so that the task can fail with a
+	 * listener's reason. */
 	json_t *touched_instances; /* array of lb- ids */
 	json_t *touched_listeners; /* array of listener numbers that were created */
 	/*
-	 * Two ways for a changing action that returned 0 to leave no trace. `wants_rollback` (a dry run): the dispatcher
-	 * rolls the transaction back, reloads model and keyring as after a failure, and sends `output` as a success; no task
-	 * row, nothing published. `is_unchanged` (the configuration already was as asked): it commits with the audit row and
-	 * a task row that is done (0), and publishes nothing, so no generation is spent.
+	 * Two ways for a changing action that returned 0 to leave no trace. `wants_rollback` (a dry
+	 * run): the dispatcher rolls the transaction back, reloads model and keyring as after a
+	 * failure, and sends `output` as a success; no task row, nothing published. `is_unchanged`
+	 * (the configuration already was as asked): it commits with the audit row and a task row
+	 * that is done (0), and publishes nothing, so no generation is spent.
 	 */
 	bool wants_rollback;
 	bool is_unchanged;
@@ -36,8 +39,9 @@ struct call {
 enum action_kind {
 	ACTION_READ,
 	/*
-	 * Runs inside a store transaction that the dispatcher begins, and commits together with an audit row and a task row when `run`
-	 * returns 0; rolled back (and the model reloaded) otherwise. Then a snapshot is published.
+	 * Runs inside a store transaction that the dispatcher begins, and commits together with an
+	 * audit row and a task row when `run` returns 0; rolled back (and the model reloaded)
+	 * otherwise. Then a snapshot is published.
 	 */
 	ACTION_CHANGE,
 };
@@ -46,7 +50,8 @@ struct action {
 	const char *name;
 	enum action_kind kind;
 	const struct field *fields;
-	int (*run)(struct call *call); /* 0, or -EINVAL with call->problem set, or another -errno: InternalError */
+	int (*run)(struct call *call); /* 0, or -EINVAL with call->problem set, or another -errno:
+					  InternalError */
 	const char *about;
 };
 
@@ -91,25 +96,29 @@ int describe_task_status(struct call *call);
 int describe_quota(struct call *call);
 
 /*
- * action_key.c: extensions. API keys, and the keys that seal cookies. The names say "ApiKey" because the 2018-03-17 model
- * has a CreateKey of its own (for model routers), which has to answer UnsupportedOperation.
+ * action_key.c: extensions. API keys, and the keys that seal cookies. The names say "ApiKey"
+ * because the 2018-03-17 model has a CreateKey of its own (for model routers), which has to answer
+ * UnsupportedOperation.
  */
 extern const struct field list_api_keys_fields[], create_api_key_fields[], modify_api_key_fields[],
 	delete_api_key_fields[], rotate_cookie_key_fields[];
-int list_api_keys(struct call *call);  /* -> Keys [{SecretId, Enabled, CreateTime}] */
+int list_api_keys(struct call *call); /* -> Keys [{SecretId, Enabled, CreateTime}] */
 int create_api_key(struct call *call); /* -> SecretId, SecretKey, the only time it is shown */
 int modify_api_key(struct call *call); /* SecretId, Enabled */
 int delete_api_key(struct call *call); /* SecretId */
 int rotate_cookie_key(struct call *call); /* -> KeyId */
 
-/* action_configuration.c: extension. {"Content": YAML text, "Source": file name, "DryRun": bool} -> {"Changes": [text], "DryRun"} */
+/* action_configuration.c: extension. {"Content": YAML text, "Source": file name, "DryRun": bool} ->
+ * {"Changes": [text], "DryRun"} */
 extern const struct field apply_configuration_fields[];
 int apply_configuration(struct call *call);
 
 /*
- * Runs one action's checks and `run` inside the transaction that is already open: how apply uses the actions. `input` is a
- * borrowed object; the answer's fields go to *ret_output (new reference). The problem is the caller's.
+ * Runs one action's checks and `run` inside the transaction that is already open: how apply uses
+ * the actions. `input` is a borrowed object; the answer's fields go to *ret_output (new reference).
+ * The problem is the caller's.
  */
-int action_run_within(struct call *outer, const char *name, const json_t *input, json_t **ret_output);
+int action_run_within(struct call *outer, const char *name, const json_t *input,
+		      json_t **ret_output);
 
 #endif

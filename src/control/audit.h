@@ -5,12 +5,13 @@
 
 #include <jansson.h>
 
-#define AUDIT_TEXT_MOST 1024    /* bytes of one text */
+#define AUDIT_TEXT_MOST 1024 /* bytes of one text */
 #define AUDIT_DETAIL_MOST 16384 /* bytes of a whole row's detail */
 
 /*
- * The input as JSON text without secrets: values named CertKey and SecretKey are gone, Content (a file, which may hold keys) is
- * told by size and SHA-256, long texts are cut. Malloc'd; NULL when memory is out.
+ * The input as JSON text without secrets: values named CertKey and SecretKey are gone, Content (a
+ * file, which may hold keys) is told by size and SHA-256, long texts are cut. Malloc'd; NULL when
+ * memory is out.
  */
 char *audit_detail(const json_t *input);
 /* SHA-256 as lower-case hex. -EIO when OpenSSL fails. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * API keys in memory, as the store holds them, and DIR/credentials, which the first start writes for the operator.
+ * API keys in memory, as the store holds them, and DIR/credentials, which the first start writes
+ * for the operator.
  */
 #ifndef CONTROL_CREDENTIAL_H
 #define CONTROL_CREDENTIAL_H
@@ -10,8 +11,10 @@
 struct keyring;
 
 /*
- * Loads the keys; when the store has none, makes the first (from SETIA_SECRET_ID and SETIA_SECRET_KEY if both are set) and writes DIR/credentials
- * (0600, "secret_id = ...\nsecret_key = ...\n"). A missing credentials file is not written again for a key whose secret the operator may have taken away.
+ * Loads the keys; when the store has none, makes the first (from SETIA_SECRET_ID and
+ * SETIA_SECRET_KEY if both are set) and writes DIR/credentials (0600, "secret_id = ...\nsecret_key
+ * = ...\n"). A missing credentials file is not written again for a key whose secret the operator
+ * may have taken away.
  */
 int keyring_open(struct store *store, const char *data_dir, struct keyring **ret);
 struct keyring *keyring_free(struct keyring *keyring);

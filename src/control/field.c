@@ -41,11 +41,6 @@ static const char *const type_words[] = {
 	[FIELD_OBJECT_LIST] = "a list of objects",
 };
 
-const char *field_type_words(enum field_type type)
-{
-	return type_words[type];
-}
-
 static bool is_given(const json_t *value)
 {
 	return value && !json_is_null(value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a field of the API is: its type, its range, what happens when it is given. Tables of these check
- * every input (JSON body, flattened query, YAML file) and print docs/api.md.
+ * What a field of the API is: its type, its range, what happens when it is given. Tables of these
+ * check every input (JSON body, flattened query, YAML file) and print docs/api.md.
  */
 #ifndef CONTROL_FIELD_H
 #define CONTROL_FIELD_H
@@ -24,9 +24,10 @@ enum field_type {
 
 enum field_use {
 	FIELD_OPTIONAL,
-	FIELD_REQUIRED,    /* absent or null: MissingParameter */
-	FIELD_IGNORED,     /* accepted, has no effect here; `about` says why */
-	FIELD_UNSUPPORTED, /* UnsupportedOperation unless it holds its neutral value (0, false, "", [], {} or `neutral`) */
+	FIELD_REQUIRED, /* absent or null: MissingParameter */
+	FIELD_IGNORED, /* accepted, has no effect here; `about` says why */
+	FIELD_UNSUPPORTED, /* UnsupportedOperation unless it holds its neutral value (0, false, "",
+			      [], {} or `neutral`) */
 };
 
 struct field {
@@ -34,34 +35,37 @@ struct field {
 	enum field_type type;
 	enum field_use use;
 	/*
-	 * Inclusive; both 0 = no check. Integers and each integer of a list: the value (`range_code`). Texts: characters of UTF-8
+	 * Inclusive; both 0 = no check. Integers and each integer of a list: the value
+	 * (`range_code`). Texts: characters of UTF-8
 	 * (`length_code`). Lists of texts and objects: number of elements (`length_code`).
 	 */
 	int64_t least, most;
-	const char *range_code;  /* NULL = InvalidParameterValue */
+	const char *range_code; /* NULL = InvalidParameterValue */
 	const char *length_code; /* NULL = InvalidParameterValue.Length */
-	const char *const *words; /* texts: the allowed ones, NULL ended (InvalidParameterValue); NULL = any */
+	const char *const *
+		words; /* texts: the allowed ones, NULL ended (InvalidParameterValue); NULL = any */
 	const struct field *fields; /* objects: their members */
-	const char *neutral;  /* FIELD_UNSUPPORTED texts and integers ("-1"): the one value that changes nothing */
-	const char *about;    /* one sentence for docs/api.md; says so when it is an extension */
+	const char *neutral; /* FIELD_UNSUPPORTED texts and integers ("-1"): the one value that
+				changes nothing */
+	const char *about; /* one sentence for docs/api.md; says so when it is an extension */
 };
 
 /*
- * Checks `input` (an object) against the table in the contract's order over the whole tree: unknown fields (UnknownParameter), required
- * ones (MissingParameter), types (InvalidParameter), ranges, lengths and words, unsupported ones. null counts as absent. `path` is the
- * prefix of reported fields ("" at the top, "Rules[0]" within). Lists have a roof of `most`, or 10,000 when the table gives none.
+ * Checks `input` (an object) against the table in the contract's order over the whole tree: unknown
+ * fields (UnknownParameter), required ones (MissingParameter), types (InvalidParameter), ranges,
+ * lengths and words, unsupported ones. null counts as absent. `path` is the prefix of reported
+ * fields ("" at the top, "Rules[0]" within). Lists have a roof of `most`, or 10,000 when the table
+ * gives none.
  */
 int fields_check(const struct field *fields, const json_t *input, const char *path,
 		 struct problem *problem);
 
 /* The row of this name, or NULL. */
 const struct field *field_find(const struct field *fields, const char *name);
-/* "a list of strings" */
-const char *field_type_words(enum field_type type);
 
 /*
- * A flattened query (api.md section 1: "Ports.0=8080&HealthCheck.HealthSwitch=1") as the same JSON tree; the table tells how to read numbers and
- * booleans. A new reference in *ret_input.
+ * A flattened query (api.md section 1: "Ports.0=8080&HealthCheck.HealthSwitch=1") as the same JSON
+ * tree; the table tells how to read numbers and booleans. A new reference in *ret_input.
  */
 int fields_unflatten(const struct field *fields, const char *query, json_t **ret_input,
 		     struct problem *problem);

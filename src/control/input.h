@@ -9,8 +9,9 @@
 #include "control/field.h"
 
 /*
- * An object with unique keys, at most API_JSON_DEPTH_MOST deep and API_JSON_VALUES_MOST values large; nothing at all is {}.
- * -EINVAL with *problem (InvalidParameter, with line and column), -ENOMEM. A new reference.
+ * An object with unique keys, at most API_JSON_DEPTH_MOST deep and API_JSON_VALUES_MOST values
+ * large; nothing at all is {}. -EINVAL with *problem (InvalidParameter, with line and column),
+ * -ENOMEM. A new reference.
  */
 int input_from_body(struct bytes body, json_t **ret_input, struct problem *problem);
 int input_from_query(const struct field *fields, struct bytes query, json_t **ret_input,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often a key may call an action: a token bucket for each pair, in a table of fixed size. Pure but for its memory; time is
- * an argument. One thread.
+ * How often a key may call an action: a token bucket for each pair, in a table of fixed size. Pure
+ * but for its memory; time is an argument. One thread.
  */
 #ifndef CONTROL_RATE_H
 #define CONTROL_RATE_H

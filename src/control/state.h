@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What control holds while it runs. One thread owns all of it: the API server, the channel to the keeper and the timers are turns
- * of one loop, so nothing here needs a lock.
+ * What control holds while it runs. One thread owns all of it: the API server, the channel to the
+ * keeper and the timers are turns of one loop, so nothing here needs a lock.
  */
 #ifndef CONTROL_STATE_H
 #define CONTROL_STATE_H
@@ -10,8 +10,8 @@
 #include "model/model.h"
 #include "process/options.h"
 
-struct store;     /* control/store.h */
-struct keyring;   /* control/credential.h: API keys */
+struct store; /* control/store.h */
+struct keyring; /* control/credential.h: API keys */
 struct publisher; /* control/publish.h */
 
 struct control {
