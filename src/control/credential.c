@@ -86,13 +86,13 @@ int credential_make(struct api_key *ret)
 	return 0;
 }
 
-/* What can stand in a Credential and in the credentials file. */
-static bool is_word(const char *text, size_t room)
+/* Printable, without spaces and what `banned` names, and small enough. */
+static bool is_word(const char *text, const char *banned, size_t room)
 {
 	size_t size = strlen(text);
 
 	for (size_t i = 0; i < size; i++) {
-		if (!isgraph((unsigned char)text[i]) || strchr("/,", text[i]))
+		if (!isgraph((unsigned char)text[i]) || strchr(banned, text[i]))
 			return false;
 	}
 	return size > 0 && size < room;
@@ -105,11 +105,12 @@ static int first_key(struct api_key *ret)
 
 	if (!id && !key)
 		return credential_make(ret);
-	if (!id || !key || !is_word(id, sizeof(ret->secret_id)) ||
-	    !is_word(key, sizeof(ret->secret_key))) {
+	/* A slash or comma in the id would end it within a Credential. */
+	if (!id || !key || !is_word(id, "/,", sizeof(ret->secret_id)) ||
+	    !is_word(key, "", sizeof(ret->secret_key))) {
 		log_event(LOG_LEVEL_ERROR, "credentials_refused", "problem",
 			  "SETIA_SECRET_ID and SETIA_SECRET_KEY must both be set, to 1 to 63 "
-			  "printable characters without spaces, slashes and commas",
+			  "printable characters without spaces, the id also without / and ,",
 			  NULL);
 		return -EINVAL;
 	}

@@ -81,6 +81,7 @@ int fixture_setup(void **state)
 int fixture_reopen(void)
 {
 	fixture.control.options = &fixture.options;
+	fixture.control.anchor.offset_s = 1000000000;
 	if (keyring_open(NULL, "/nonexistent", &fixture.control.keyring) != 0)
 		return -1;
 	return api_new(&fixture.control, find_thing, &fixture.api);
