@@ -2,10 +2,10 @@
 /* Character classes by table: one bit a class, one byte a character. Pure; any thread. */
 #include "model/charset.h"
 
-enum class { CLASS_DOMAIN = 1, CLASS_PATH = 2, CLASS_TOKEN = 4, CLASS_HEX = 8 };
+enum class { CLASS_DOMAIN = 1, CLASS_PATH = 2, CLASS_TOKEN = 4, CLASS_HEX = 8, CLASS_ID = 16 };
 
-#define LOWER (CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN)
-#define UPPER (CLASS_PATH | CLASS_TOKEN)
+#define LOWER (CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN | CLASS_ID)
+#define UPPER (CLASS_PATH | CLASS_TOKEN | CLASS_ID)
 
 static const uint8_t classes[256] = {
 	['0' ... '9'] = LOWER | CLASS_HEX,
@@ -14,7 +14,7 @@ static const uint8_t classes[256] = {
 	['A' ... 'F'] = UPPER | CLASS_HEX,
 	['G' ... 'Z'] = UPPER,
 	['-'] = LOWER,
-	['.'] = LOWER,
+	['.'] = CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN,
 	['_'] = LOWER,
 	['~'] = CLASS_PATH | CLASS_TOKEN,
 	['!'] = CLASS_PATH | CLASS_TOKEN,
@@ -85,6 +85,11 @@ static size_t class_span(struct bytes text, unsigned class)
 size_t charset_domain(struct bytes text)
 {
 	return class_span(text, CLASS_DOMAIN);
+}
+
+size_t charset_id(struct bytes text)
+{
+	return class_span(text, CLASS_ID);
 }
 
 size_t charset_token(struct bytes text)

@@ -61,36 +61,13 @@ bool snapshot_id_is_good(const char id[LIMIT_ID])
 {
 	size_t size = strnlen(id, LIMIT_ID);
 
-	for (size_t i = 0; i < size; i++) {
-		if (!((id[i] >= 'a' && id[i] <= 'z') || (id[i] >= 'A' && id[i] <= 'Z') ||
-		      (id[i] >= '0' && id[i] <= '9') || id[i] == '-' || id[i] == '_'))
-			return false;
-	}
+	if (charset_id((struct bytes){ id, size }) < size)
+		return false;
 	for (size_t i = size; i < LIMIT_ID; i++) {
 		if (id[i] != '\0')
 			return false;
 	}
 	return size > 0 && size < LIMIT_ID;
-}
-
-bool snapshot_bit_is_new(uint8_t *bits, uint32_t bit)
-{
-	uint8_t mask = (uint8_t)(1u << (bit & 7));
-	bool is_new = !(bits[bit >> 3] & mask);
-
-	bits[bit >> 3] |= mask;
-	return is_new;
-}
-
-bool snapshot_address_is_good(const struct address *address)
-{
-	static const uint8_t zeros[12];
-
-	if (address->port == 0 || address->unused != 0)
-		return false;
-	if (address->family == ADDRESS_IPV4)
-		return memcmp(address->ip + 4, zeros, sizeof(zeros)) == 0;
-	return address->family == ADDRESS_IPV6;
 }
 
 static int number_order(const void *a, const void *b)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "model/snapshot_layout.h"
 
@@ -34,9 +35,27 @@ bool snapshot_text_is_good(const struct snapshot_checker *checker, struct snapsh
 			   size_t most);
 /* 1..15 characters that a terminal and a log can bear, then NULs to the end. */
 bool snapshot_id_is_good(const char id[LIMIT_ID]);
-/* Both set the bit; false when it was set before. */
-bool snapshot_bit_is_new(uint8_t *bits, uint32_t bit);
-bool snapshot_address_is_good(const struct address *address);
+/* Sets the bit; false when it was set before. Inline, like the next: called for every target. */
+static inline bool snapshot_bit_is_new(uint8_t *bits, uint32_t bit)
+{
+	uint8_t mask = (uint8_t)(1u << (bit & 7));
+	bool is_new = !(bits[bit >> 3] & mask);
+
+	bits[bit >> 3] |= mask;
+	return is_new;
+}
+
+static inline bool snapshot_address_is_good(const struct address *address)
+{
+	static const uint8_t zeros[12];
+
+	if (address->port == 0 || address->unused != 0)
+		return false;
+	if (address->family == ADDRESS_IPV4)
+		return memcmp(address->ip + 4, zeros, sizeof(zeros)) == 0;
+	return address->family == ADDRESS_IPV6;
+}
+
 /* True when the first `count` of checker->numbers differ from each other; sorts them. */
 bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count);
 

@@ -20,18 +20,10 @@ static bool run_follows(struct snapshot_run run, uint32_t *at, uint32_t total)
 	return true;
 }
 
-static bool is_zero(const uint16_t *values, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (values[i] != 0)
-			return false;
-	}
-	return true;
-}
-
 static const char *target_fault(struct snapshot_checker *checker, uint32_t row, uint32_t rule,
 				uint64_t number_before)
 {
+	static const uint16_t zeros[sizeof(checker->view.targets->unused) / sizeof(uint16_t)];
 	const struct snapshot_target *target = &checker->view.targets[row];
 
 	if (target->number <= number_before || target->number > LIMIT_NUMBER)
@@ -45,7 +37,7 @@ static const char *target_fault(struct snapshot_checker *checker, uint32_t row, 
 		return "the slot is out of range or taken";
 	if (target->weight > WEIGHT_MOST)
 		return "the weight is above 100";
-	if (!is_zero(target->unused, sizeof(target->unused) / sizeof(target->unused[0])))
+	if (memcmp(target->unused, zeros, sizeof(zeros)) != 0)
 		return "unused bytes are not zero";
 	return NULL;
 }
@@ -72,13 +64,14 @@ static int check_turns(struct snapshot_checker *checker, uint32_t row)
 	const struct snapshot_target *targets = checker->view.targets + rule->targets.first;
 	const uint16_t *turns = checker->view.turns + rule->turns.first;
 	uint32_t total = checker->counts[SNAPSHOT_TURNS];
-	uint32_t had[LIMIT_TARGETS_PER_RULE] = { 0 };
 	uint16_t weights[LIMIT_TARGETS_PER_RULE];
+	uint32_t had[LIMIT_TARGETS_PER_RULE]; /* cleared as far as it is used */
 	uint64_t sum = 0;
 	size_t period;
 
 	for (uint32_t i = 0; i < rule->targets.count; i++) {
 		weights[i] = targets[i].weight;
+		had[i] = 0;
 		sum += weights[i];
 	}
 	period = turns_period(weights, rule->targets.count);

@@ -23,9 +23,11 @@ static unsigned common_divisor(const uint16_t *weights, size_t count)
 {
 	unsigned divisor = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && divisor != 1; i++) {
 		unsigned a = weights[i], b = divisor;
 
+		if (a == b)
+			continue;
 		while (b != 0) {
 			unsigned rest = a % b;
 

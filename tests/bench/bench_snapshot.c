@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a change costs: building, checking and opening a snapshot, and one look-up in it.
+ *   bench_snapshot [LISTENERS RULES TARGETS]   prints median and best of 15 runs of each
+ *   bench_snapshot --write FILE                writes the small sample (the seed of fuzz_snapshot)
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "balance/balance.h"
+#include "model/route.h"
+#include "sample.h"
+
+#define RUNS 15
+#define LOOKUPS 1000000
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static int order(const void *a, const void *b)
+{
+	double first = *(const double *)a, second = *(const double *)b;
+
+	return (first > second) - (first < second);
+}
+
+static void print_times(const char *what, double *values)
+{
+	qsort(values, RUNS, sizeof(*values), order);
+	printf("%-20s%8.2f ms median, %8.2f ms best\n", what, values[RUNS / 2], values[0]);
+}
+
+static void bench_lookups(const struct snapshot *snapshot)
+{
+	const struct snapshot_listener *listener =
+		&snapshot->listeners[snapshot->listener_count / 2];
+	const struct snapshot_rule *rule =
+		&snapshot->rules[snapshot->hosts[listener->hosts.first].prefix.count];
+	struct bytes host = snapshot_bytes(snapshot, rule->domain);
+	struct bytes path = snapshot_bytes(snapshot, rule->url);
+	uint64_t sum = 0;
+	double start = now_ms();
+
+	for (unsigned i = 0; i < LOOKUPS; i++)
+		sum += route_find(snapshot, listener, host, path).rule;
+	printf("route_find          %8.1f ns\n", (now_ms() - start) * 1e6 / LOOKUPS);
+	start = now_ms();
+	for (unsigned i = 0; i < LOOKUPS; i++)
+		sum += round_robin_choose(snapshot, rule, sum + i, NULL, 0);
+	printf("round_robin_choose  %8.1f ns   (%llu)\n", (now_ms() - start) * 1e6 / LOOKUPS,
+	       (unsigned long long)(sum & 1));
+}
+
+static int bench(unsigned listeners, unsigned rules, unsigned targets)
+{
+	double builds[RUNS], checks[RUNS], opens[RUNS];
+	struct snapshot snapshot = { 0 };
+	struct sample sample;
+	char why[200];
+
+	sample_large(&sample, listeners, rules, targets);
+	for (unsigned i = 0; i < RUNS; i++) {
+		double start = now_ms();
+		int fd;
+
+		if (snapshot_build(&sample.model, i + 1, &fd) < 0)
+			return 1;
+		builds[i] = now_ms() - start;
+		snapshot_close(&snapshot);
+		start = now_ms();
+		if (snapshot_open(fd, true, &snapshot, why, sizeof(why)) < 0)
+			return 1;
+		opens[i] = now_ms() - start;
+		start = now_ms();
+		if (snapshot_check(snapshot.header, snapshot.header->size, why, sizeof(why)) < 0)
+			return 1;
+		checks[i] = now_ms() - start;
+		close(fd);
+	}
+	printf("%u listeners, %u rules, %u targets, %.1f MB\n", snapshot.listener_count,
+	       snapshot.rule_count, snapshot.target_count, (double)snapshot.header->size / 1e6);
+	print_times("build (with check)", builds);
+	print_times("map, check and open", opens);
+	print_times("check alone", checks);
+	bench_lookups(&snapshot);
+	snapshot_close(&snapshot);
+	sample_done(&sample);
+	return 0;
+}
+
+static int write_small(const char *path)
+{
+	struct snapshot snapshot;
+	struct sample sample;
+	FILE *file = fopen(path, "w");
+	int result = 1;
+
+	if (!file) {
+		perror(path);
+		return 1;
+	}
+	sample_small(&sample);
+	sample_open(&sample, 1, &snapshot);
+	if (fwrite(snapshot.header, snapshot.header->size, 1, file) == 1)
+		result = 0;
+	if (fclose(file) != 0)
+		result = 1;
+	snapshot_close(&snapshot);
+	sample_done(&sample);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--write") == 0)
+		return write_small(argv[2]);
+	if (argc != 1 && argc != 4) {
+		fprintf(stderr, "usage: %s [LISTENERS RULES TARGETS] | --write FILE\n", argv[0]);
+		return 2;
+	}
+	return argc == 4 ? bench((unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]),
+				 (unsigned)atoi(argv[3]))
+			 : bench(1000, 10, 10);
+}

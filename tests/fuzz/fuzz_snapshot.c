@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a snapshot. Magic, version, sizes and checksum are mended first, so that the fuzzer
+ * spends its time behind them; what the checker then accepts is used as the proxy would use it.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/balance.h"
+#include "model/route.h"
+#include "model/snapshot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static FILE *nowhere;
+
+static void use_routes(const struct snapshot *snapshot, const struct snapshot_listener *listener)
+{
+	static const char *const hosts[] = {
+		"", "shop.example", "SHOP.EXAMPLE.", "api.example", "[::1]", "x"
+	};
+	static const char *const paths[] = { "/",   "/cart", "/cart/", "/cart/pay", "/cart/pay/x",
+					     "/v1", "/v3/",  "",       "*",         "//" };
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
+			struct route route = route_find(snapshot, listener, bytes_of(hosts[i]),
+							bytes_of(paths[j]));
+
+			if (route.kind != ROUTE_NONE && route.rule >= snapshot->rule_count)
+				abort();
+		}
+	}
+	/* Every path of the listener must lead to its own rule. */
+	for (uint32_t host = 0; host < listener->hosts.count; host++) {
+		const struct snapshot_host *row = &snapshot->hosts[listener->hosts.first + host];
+
+		for (uint32_t i = 0; i < row->exact.count; i++) {
+			const struct snapshot_path *path = &snapshot->paths[row->exact.first + i];
+			struct route route = route_find(snapshot, listener,
+							snapshot_bytes(snapshot, row->domain),
+							snapshot_bytes(snapshot, path->path));
+
+			if (row->domain.size > 0 &&
+			    snapshot->text[row->domain.offset + row->domain.size - 1] == '.')
+				continue; /* never a domain of ours: the host's own dot is cut */
+			if (route.kind != ROUTE_RULE || route.rule != path->rule)
+				abort();
+		}
+	}
+}
+
+static void use_turns(const struct snapshot *snapshot, const struct snapshot_rule *rule)
+{
+	uint32_t tried[3];
+
+	for (uint64_t turn = 0; turn < 5; turn++) {
+		size_t count = 0;
+
+		while (count < 3) {
+			uint32_t row =
+				round_robin_choose(snapshot, rule, turn * 1000003, tried, count);
+
+			if (row == SNAPSHOT_NONE)
+				break;
+			if (row - rule->targets.first >= rule->targets.count ||
+			    snapshot->targets[row].weight == 0)
+				abort();
+			tried[count++] = row;
+		}
+	}
+	for (uint32_t other = 0; other < snapshot->rule_count && other < 4; other++) {
+		const struct snapshot_rule *next = &snapshot->rules[other];
+		uint32_t position = round_robin_carry(snapshot, rule, 1, snapshot, next);
+
+		if (position != 0 && position >= next->turns.count)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct snapshot snapshot;
+	char why[200] = "";
+	uint8_t *copy;
+
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "w");
+	copy = malloc(size);
+	if (!copy || !nowhere)
+		abort();
+	memcpy(copy, data, size);
+	if (size >= sizeof(struct snapshot_header)) {
+		struct snapshot_header *header = (void *)copy;
+
+		header->magic = SNAPSHOT_MAGIC;
+		header->version = SNAPSHOT_VERSION;
+		header->header_size = sizeof(*header);
+		header->size = size;
+		header->checksum = snapshot_checksum(copy, size);
+	}
+	if (snapshot_open_memory(copy, size, &snapshot, why, sizeof(why)) == 0) {
+		for (uint32_t i = 0; i < snapshot.listener_count; i++)
+			use_routes(&snapshot, &snapshot.listeners[i]);
+		for (uint32_t i = 0; i < snapshot.rule_count; i++)
+			use_turns(&snapshot, &snapshot.rules[i]);
+		snapshot_print(&snapshot, nowhere);
+		snapshot_close(&snapshot);
+	}
+	free(copy);
+	return 0;
+}

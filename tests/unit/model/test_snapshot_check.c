@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checker against a snapshot that lies: every single byte changed, with and without a mended
+ * checksum, every length cut, and one lie of each kind by name.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/route.h"
+#include "sample.h"
+
+/* A copy that a test may spoil, with writable tables. */
+struct copy {
+	char *data;
+	size_t size;
+	struct snapshot_header *header;
+	struct snapshot_instance *instances;
+	struct snapshot_listener *listeners;
+	struct snapshot_host *hosts;
+	struct snapshot_path *paths;
+	struct snapshot_rule *rules;
+	struct snapshot_target *targets;
+	uint16_t *turns;
+	struct snapshot_key *keys;
+	char *text;
+};
+
+static struct snapshot original;
+
+static void copy_init(struct copy *copy)
+{
+	const struct snapshot_section *at = original.header->sections;
+
+	copy->size = original.header->size;
+	copy->data = malloc(copy->size);
+	assert_non_null(copy->data);
+	memcpy(copy->data, original.header, copy->size);
+	copy->header = (void *)copy->data;
+	copy->instances = (void *)(copy->data + at[SNAPSHOT_INSTANCES].offset);
+	copy->listeners = (void *)(copy->data + at[SNAPSHOT_LISTENERS].offset);
+	copy->hosts = (void *)(copy->data + at[SNAPSHOT_HOSTS].offset);
+	copy->paths = (void *)(copy->data + at[SNAPSHOT_PATHS].offset);
+	copy->rules = (void *)(copy->data + at[SNAPSHOT_RULES].offset);
+	copy->targets = (void *)(copy->data + at[SNAPSHOT_TARGETS].offset);
+	copy->turns = (void *)(copy->data + at[SNAPSHOT_TURNS].offset);
+	copy->keys = (void *)(copy->data + at[SNAPSHOT_KEYS].offset);
+	copy->text = copy->data + at[SNAPSHOT_TEXT].offset;
+}
+
+static void copy_sign(struct copy *copy)
+{
+	copy->header->checksum = snapshot_checksum(copy->data, copy->size);
+}
+
+/* Signs, checks, wants a refusal that says `says`. */
+static void refused(struct copy *copy, const char *says)
+{
+	char why[200] = "";
+
+	copy_sign(copy);
+	assert_int_equal(snapshot_check(copy->data, copy->size, why, sizeof(why)), -EBADMSG);
+	if (!strstr(why, says))
+		fail_msg("\"%s\" does not say \"%s\"", why, says);
+	free(copy->data);
+}
+
+#define LIE(says, ...)                \
+	do {                          \
+		struct copy copy;     \
+		copy_init(&copy);     \
+		__VA_ARGS__;          \
+		refused(&copy, says); \
+	} while (0)
+
+/* What the proxy would do with an accepted one. */
+static void use(const struct snapshot *snapshot)
+{
+	static const char *const paths[] = {
+		"/", "/cart", "/cart/", "/cart/pay/x", "/v1", "*", ""
+	};
+	FILE *out = fopen("/dev/null", "w");
+
+	for (uint32_t i = 0; i < snapshot->listener_count; i++) {
+		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
+			route_find(snapshot, &snapshot->listeners[i], bytes_of("Shop.example."),
+				   bytes_of(paths[j]));
+			route_find(snapshot, &snapshot->listeners[i], bytes_of(""),
+				   bytes_of(paths[j]));
+		}
+	}
+	snapshot_print(snapshot, out);
+	fclose(out);
+}
+
+static void any_byte_breaks_the_checksum(void **state)
+{
+	char why[200];
+	struct copy copy;
+
+	copy_init(&copy);
+	assert_int_equal(snapshot_check(copy.data, copy.size, why, sizeof(why)), 0);
+	for (size_t i = 0; i < copy.size; i++) {
+		copy.data[i] ^= 0x10;
+		assert_int_equal(snapshot_check(copy.data, copy.size, why, sizeof(why)), -EBADMSG);
+		copy.data[i] ^= 0x10;
+	}
+	free(copy.data);
+}
+
+static void any_byte_with_a_mended_checksum(void **state)
+{
+	static const unsigned char masks[] = { 0x01, 0x80, 0xff, 0x20 };
+	unsigned accepted = 0, refusals = 0;
+
+	for (size_t i = 0; i < original.header->size * sizeof(masks); i++) {
+		struct snapshot snapshot;
+		char why[200] = "";
+		struct copy copy;
+		int error;
+
+		copy_init(&copy);
+		copy.data[i / sizeof(masks)] ^= (char)masks[i % sizeof(masks)];
+		copy_sign(&copy);
+		error = snapshot_open_memory(copy.data, copy.size, &snapshot, why, sizeof(why));
+		if (error == 0) {
+			use(&snapshot);
+			accepted++;
+		} else {
+			assert_int_equal(error, -EBADMSG);
+			assert_true(why[0] != '\0');
+			refusals++;
+		}
+		snapshot_close(error ? NULL : &snapshot);
+		free(copy.data);
+	}
+	/* Ids, names, numbers, ports, secrets: some changes make another good snapshot. */
+	assert_true(accepted > 0 && refusals > accepted);
+}
+
+static void every_length_cut(void **state)
+{
+	for (size_t size = 0; size < original.header->size; size++) {
+		/* Exactly as long as it says it is, so that ASan sees a step too far. */
+		char *data = malloc(size);
+		char why[200];
+
+		memcpy(data, original.header, size);
+		assert_int_equal(snapshot_check(data, size, why, sizeof(why)), -EBADMSG);
+		if (size >= sizeof(struct snapshot_header)) {
+			struct snapshot_header *header = (void *)data;
+
+			header->size = size;
+			header->checksum = snapshot_checksum(data, size);
+			assert_int_equal(snapshot_check(data, size, why, sizeof(why)), -EBADMSG);
+		}
+		free(data);
+	}
+}
+
+static void lies_of_the_frame(void **state)
+{
+	LIE("not a snapshot", copy.header->magic++);
+	LIE("version", copy.header->version++);
+	LIE("version", copy.header->header_size += 8);
+	LIE("generation", copy.header->generation = 0);
+	LIE("size", copy.header->size += 8);
+	LIE("begins at", copy.header->sections[SNAPSHOT_RULES].offset += 8);
+	LIE("passes the file's end", copy.header->sections[SNAPSHOT_TEXT].count = 1u << 30);
+	LIE("at most", copy.header->sections[SNAPSHOT_TARGETS].count = UINT32_MAX);
+	LIE("at most 8", copy.header->sections[SNAPSHOT_KEYS].count = 9);
+	LIE("begins at", copy.header->sections[SNAPSHOT_INSTANCES].count = 1);
+	LIE("padding", copy.data[copy.size - 1] = 1);
+}
+
+static void unaligned_is_refused(void **state)
+{
+	char *data = malloc(original.header->size + 8), why[200];
+
+	memcpy(data + 4, original.header, original.header->size);
+	assert_int_equal(snapshot_check(data + 4, original.header->size, why, sizeof(why)),
+			 -EBADMSG);
+	free(data);
+}
+
+static void lies_of_keys_and_instances(void **state)
+{
+	LIE("keys, row 1", copy.keys[1].id = copy.keys[0].id);
+	LIE("keys, row 0", copy.keys[0].id = 0);
+	LIE("not retired", copy.keys[0].retired_s = 5);
+	LIE("not retired", copy.keys[1].retired_s = 0);
+	LIE("unused", copy.keys[0].unused[6] = 1);
+	LIE("instances, row 1: bad id", memset(copy.instances[1].id, 'a', LIMIT_ID));
+	LIE("bad id", memset(copy.instances[0].id, 0, LIMIT_ID));
+	LIE("bad id", copy.instances[0].id[15] = 'x');
+	LIE("bad id", copy.instances[0].id[2] = '\n');
+	LIE("bad name", copy.instances[0].name.offset = UINT32_MAX);
+	LIE("bad name", copy.instances[0].name.size = UINT32_MAX);
+	LIE("bad name", copy.instances[0].name.size--);
+	LIE("bad name", copy.instances[0].name.size++);
+	LIE("bad name", copy.text[copy.instances[0].name.offset] = '\x1b');
+	LIE("bad name", copy.text[copy.instances[0].name.offset] = '\xff');
+}
+
+static void lies_of_listeners(void **state)
+{
+	LIE("listeners, row 0: bad number", copy.listeners[0].number = 0);
+	LIE("bad number", copy.listeners[1].number = 1ull << 48);
+	LIE("number stands twice", copy.listeners[1].number = copy.listeners[2].number);
+	LIE("one address", copy.listeners[1].address = copy.listeners[0].address);
+	LIE("bad address", copy.listeners[0].address.port = 0);
+	LIE("bad address", copy.listeners[0].address.family = 5);
+	LIE("bad address", copy.listeners[0].address.ip[15] = 5);
+	LIE("bad address", copy.listeners[0].address.unused = 5);
+	LIE("slot", copy.listeners[0].slot = LIMIT_LISTENERS);
+	LIE("slot", copy.listeners[1].slot = copy.listeners[0].slot);
+	LIE("no such instance", copy.listeners[2].instance = 2);
+	LIE("protocol", copy.listeners[0].protocol = 3);
+	LIE("flag", copy.listeners[0].has_keepalive = 2);
+	LIE("unused", copy.listeners[0].unused[1] = 2);
+	LIE("timeout", copy.listeners[0].connect_timeout_ms = 0);
+	LIE("timeout", copy.listeners[0].keepalive_timeout_ms = UINT32_MAX);
+	LIE("timeout", copy.listeners[0].keepalive_requests = 0);
+	LIE("timeout", copy.listeners[0].body_most = UINT64_MAX);
+	LIE("hosts", copy.listeners[0].hosts.count = UINT32_MAX);
+	LIE("hosts", copy.listeners[1].hosts.first = 1);
+	LIE("belongs to no listener", copy.listeners[1].hosts.count = 0,
+	    copy.listeners[1].any_host = SNAPSHOT_NONE, copy.listeners[2].hosts.first = 2);
+	LIE("any or default", copy.listeners[1].any_host = SNAPSHOT_NONE);
+	LIE("any or default", copy.listeners[0].any_host = 0);
+	LIE("any or default", copy.listeners[0].default_host = 2);
+	LIE("any or default", copy.listeners[1].default_host = 0);
+	LIE("any or default", copy.listeners[1].default_host = 2);
+}
+
+static void lies_of_rules_and_targets(void **state)
+{
+	LIE("rules, row 0: bad number", copy.rules[0].number = 0);
+	LIE("number stands twice", copy.rules[0].number = copy.rules[3].number);
+	LIE("no such listener", copy.rules[0].listener = 3);
+	LIE("another listener", copy.rules[0].listener = 1);
+	LIE("bad domain", copy.rules[0].domain.offset = 1u << 31);
+	LIE("bad url", copy.rules[0].url.size = 201);
+	LIE("bad cookie name", copy.rules[0].cookie_name.size = 0);
+	LIE("bad cookie name", copy.text[copy.rules[0].cookie_name.offset + 2] = ';');
+	LIE("bad cookie name", copy.text[copy.rules[0].cookie_name.offset + 2] = '\r');
+	LIE("session", copy.rules[0].session_expire_s = 29);
+	LIE("session", copy.rules[0].session_expire_s = 3601);
+	LIE("scheduler", copy.rules[2].scheduler = 4);
+	LIE("other scheduler", copy.rules[0].scheduler = 2);
+	LIE("slot", copy.rules[0].slot = LIMIT_RULES);
+	LIE("slot", copy.rules[0].slot = 1);
+	LIE("flag", copy.rules[0].strips_cookie = 2);
+	LIE("too many targets", copy.rules[0].targets.count = UINT32_MAX);
+	LIE("do not follow", copy.rules[0].targets.count = 10);
+	LIE("do not follow", copy.rules[1].targets.first = 0);
+	LIE("targets, row 7: belongs to no rule", copy.rules[6].targets.count = 0,
+	    copy.rules[6].turns.count = 0);
+}
+
+static void lies_of_targets(void **state)
+{
+	LIE("targets, row 1: the number does not rise", copy.targets[1].number = 4);
+	LIE("too large", copy.targets[1].number = UINT64_MAX);
+	LIE("another rule", copy.targets[1].rule = 1);
+	LIE("bad address", copy.targets[1].address.family = 0);
+	LIE("bad address", copy.targets[1].address.port = 0);
+	LIE("slot", copy.targets[1].slot = LIMIT_TARGETS);
+	LIE("slot", copy.targets[1].slot = 0);
+	LIE("weight", copy.targets[1].weight = 101);
+	LIE("unused", copy.targets[1].unused[4] = 1);
+	LIE("share", copy.turns[copy.rules[0].turns.first] = 1);
+	LIE("not a period of 0", copy.targets[0].weight = 0, copy.targets[1].weight = 0);
+	LIE("not a period of 3", copy.targets[0].weight = 20);
+	LIE("not a period", copy.rules[0].turns.count = 0);
+	LIE("not a period", copy.rules[0].turns.first = UINT32_MAX);
+	LIE("not a period", copy.rules[2].turns.first = UINT32_MAX);
+	LIE("no target 2", copy.turns[copy.rules[0].turns.first] = 2);
+	LIE("no target 65535", copy.turns[copy.rules[1].turns.first] = UINT16_MAX);
+}
+
+static void lies_of_hosts_and_paths(void **state)
+{
+	LIE("rules, row 4: bad domain", copy.text[copy.hosts[0].domain.offset] = 'A');
+	LIE("hosts, row 0: bad domain", copy.hosts[0].domain.offset = UINT32_MAX);
+	LIE("hosts, row 1: not sorted", copy.hosts[1].domain = copy.hosts[0].domain);
+	LIE("no path", copy.hosts[0].prefix.count = 0);
+	LIE("do not follow", copy.hosts[0].exact.count = UINT32_MAX);
+	LIE("do not follow", copy.hosts[1].prefix.first--);
+	LIE("belongs to no host", copy.hosts[2].exact.count = 0, copy.hosts[0].prefix.count--,
+	    copy.hosts[1].exact.first--, copy.hosts[1].exact.count = 0,
+	    copy.hosts[1].prefix.first = 1, copy.hosts[1].prefix.count = 1,
+	    copy.hosts[2].exact.first = 2, copy.hosts[2].prefix.first = 2,
+	    copy.paths[1] = copy.paths[3], copy.paths[2] = copy.paths[6]);
+	LIE("bad path", copy.paths[0].path.size = 0);
+	LIE("bad path", copy.paths[0].path.offset++, copy.paths[0].path.size--);
+	LIE("bad path", copy.text[copy.paths[0].path.offset + 1] = '?');
+	LIE("no such rule", copy.paths[0].rule = UINT32_MAX);
+	LIE("another path leads to it", copy.paths[1].rule = copy.paths[0].rule);
+	LIE("another listener, domain or url", copy.paths[0].rule = 5);
+	LIE("exact, but its rule is not", copy.paths[2].rule = 2);
+	LIE("paths, row 1: not sorted", copy.text[copy.paths[0].path.offset + 2] = '3');
+	LIE("wrong parent", copy.paths[2].parent = 0);
+	LIE("wrong parent", copy.paths[3].parent = 3);
+	LIE("wrong parent", copy.paths[5].parent = 3);
+	LIE("wrong parent", copy.paths[5].parent = 5);
+	LIE("wrong parent", copy.paths[5].parent = SNAPSHOT_NONE);
+	LIE("wrong parent", copy.paths[1].parent = 0);
+}
+
+static int setup(void **state)
+{
+	struct sample sample;
+
+	sample_small(&sample);
+	sample_open(&sample, 7, &original);
+	sample_done(&sample);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	snapshot_close(&original);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_byte_breaks_the_checksum),
+		cmocka_unit_test(any_byte_with_a_mended_checksum),
+		cmocka_unit_test(every_length_cut),
+		cmocka_unit_test(lies_of_the_frame),
+		cmocka_unit_test(unaligned_is_refused),
+		cmocka_unit_test(lies_of_keys_and_instances),
+		cmocka_unit_test(lies_of_listeners),
+		cmocka_unit_test(lies_of_rules_and_targets),
+		cmocka_unit_test(lies_of_targets),
+		cmocka_unit_test(lies_of_hosts_and_paths),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
