@@ -50,7 +50,7 @@ static int hold_standard_descriptors(void)
 
 static int open_signals(struct keeper *keeper)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, usual = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -59,6 +59,9 @@ static int open_signals(struct keeper *keeper)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* A parent may have left these ignored: deaths would then go unnoticed. */
+	sigaction(SIGCHLD, &usual, NULL);
+	sigaction(SIGTERM, &usual, NULL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	keeper->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
