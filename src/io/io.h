@@ -24,6 +24,7 @@ struct io_source {
 	bool is_readable;
 	bool is_writable;
 	bool is_ended; /* the peer will send no more, or the connection broke: a read tells which */
+	bool is_broken; /* reset, or ended both ways: nothing that is written will arrive */
 	bool is_queued; /* stands in the loop's list of those to be called again */
 	struct list again;
 	/* Something changed above. May close any source, this one too; memory must live until

@@ -123,6 +123,8 @@ static void source_call(struct io_source *source, uint32_t events)
 		source->is_writable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		source->is_ended = true;
+	if (events & (EPOLLHUP | EPOLLERR))
+		source->is_broken = true;
 	source->on_ready(source);
 }
 

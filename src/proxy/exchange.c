@@ -364,6 +364,8 @@ enum step exchange_move(struct exchange *exchange)
 {
 	struct connection *connection = exchange->client;
 
+	if (connection->stream.source.is_broken)
+		return STEP_CLOSE; /* nobody is there to answer to */
 	for (int i = 0; i < ROUNDS_A_TURN; i++) {
 		bool is_over = false;
 		enum step sent = STEP_WAIT;
