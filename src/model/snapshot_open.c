@@ -168,7 +168,7 @@ int snapshot_open(int fd, bool is_sealed, struct snapshot *ret, char *why, size_
 	size = (size_t)status.st_size;
 	error = is_sealed ? map_sealed(fd, size, &memory, why, why_size)
 			  : read_file(fd, size, &memory, why, why_size);
-	if (error)
+	if (error || !memory)
 		return error;
 	error = snapshot_open_memory(memory, size, ret, why, why_size);
 	if (error) {
@@ -184,6 +184,6 @@ void snapshot_close(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	if (snapshot->mapped_size > 0)
-		munmap((void *)(uintptr_t)snapshot->header, snapshot->mapped_size);
+		munmap((void *)snapshot->header, snapshot->mapped_size);
 	*snapshot = (struct snapshot){ 0 };
 }

@@ -89,15 +89,16 @@ void turns_layout(const uint16_t *weights, size_t count, uint16_t *ret_turns)
 	circle_count =
 		circles_make(weights, count, common_divisor(weights, count), circles, members);
 	for (size_t turn = 0; turn < period; turn++) {
-		struct circle *best = NULL;
-		uint16_t best_head = 0;
+		struct circle *best = &circles[0];
+		uint16_t best_head = members[best->first + best->head];
 
-		for (unsigned i = 0; i < circle_count; i++) {
+		best->credit += best->weight;
+		for (unsigned i = 1; i < circle_count; i++) {
 			struct circle *circle = &circles[i];
 			uint16_t head = members[circle->first + circle->head];
 
 			circle->credit += circle->weight;
-			if (!best || circle->credit > best->credit ||
+			if (circle->credit > best->credit ||
 			    (circle->credit == best->credit && head < best_head)) {
 				best = circle;
 				best_head = head;
