@@ -133,7 +133,8 @@ def test_used_names_are_replaced_and_number_makes_several(api):
 def test_describe_load_balancers_filters_and_pages(api):
     made = [api.call("CreateLoadBalancer", LoadBalancerType=kind, LoadBalancerName=name,
                      Vip=vip)["LoadBalancerIds"][0]
-            for kind, name, vip in (("OPEN", "page-a", "127.0.0.1"), ("OPEN", "page-b", "127.0.0.2"),
+            for kind, name, vip in (("OPEN", "page-a", "127.0.0.1"),
+                                    ("OPEN", "page-b", "127.0.0.2"),
                                     ("INTERNAL", "page-c", "127.0.0.1"))]
 
     def names(**fields):
@@ -304,9 +305,9 @@ def test_create_describe_modify_delete_rule(make_site, api):
     assert rule["HealthCheck"]["HttpCheckPath"] == "/health"
     assert rule["HealthCheck"]["IntervalTime"] == 7 and rule["HealthCheck"]["HealthSwitch"] == 1
     assert TIME.match(rule["CreateTime"])
-    for field in ("Certificate", "RewriteTarget", "HttpGzip", "BeAutoCreated", "Http2", "TargetType",
-                  "TargetGroup", "TargetGroupList", "QuicStatus", "Domains", "WafDomainId",
-                  "TrpcCallee", "TrpcFunc", "OAuth"):
+    for field in ("Certificate", "RewriteTarget", "HttpGzip", "BeAutoCreated", "Http2",
+                  "TargetType", "TargetGroup", "TargetGroupList", "QuicStatus", "Domains",
+                  "WafDomainId", "TrpcCallee", "TrpcFunc", "OAuth"):
         assert field in rule, field
     site.modify_rule(Url="/y", SessionExpireTime=0,
                      HealthCheck={"HealthSwitch": 0, "HttpCheckMethod": "GET"})
@@ -326,7 +327,8 @@ def test_rules_are_created_together_or_not_at_all(make_site, api):
     error = refused(api, "InvalidParameterValue", "CreateRule", **site.ids,
                     Rules=[{"Url": "/d"}, {"Url": "/e", "SessionExpireTime": 5}])
     assert "Rules[1].SessionExpireTime" in error.message or "Rules.1" in error.message
-    rules = api.call("DescribeListeners", LoadBalancerId=site.load_balancer)["Listeners"][0]["Rules"]
+    rules = api.call("DescribeListeners", LoadBalancerId=site.load_balancer)["Listeners"][0][
+        "Rules"]
     assert sorted(rule["Url"] for rule in rules) == ["/", "/a", "/b", "/c"]
 
 
@@ -365,12 +367,14 @@ def test_delete_rule_forms(make_site, api):
     refused(api, "MissingParameter", "DeleteRule", **site.ids)
     refused(api, "InvalidParameter.LocationNotFound", "DeleteRule", **site.ids,
             LocationIds=["loc-00000000"])
-    refused(api, "InvalidParameter.LocationNotFound", "DeleteRule", **site.ids, Domain="none.example")
+    refused(api, "InvalidParameter.LocationNotFound", "DeleteRule", **site.ids,
+            Domain="none.example")
     refused(api, "InvalidParameter.LocationNotFound", "DeleteRule", **site.ids, Domain="b.example",
             Url="/none")
     api.change("DeleteRule", **site.ids, Domain="b.example", Url="/a")
     api.change("DeleteRule", **site.ids, Domain="b.example")
-    rules = api.call("DescribeListeners", LoadBalancerId=site.load_balancer)["Listeners"][0]["Rules"]
+    rules = api.call("DescribeListeners", LoadBalancerId=site.load_balancer)["Listeners"][0][
+        "Rules"]
     assert [rule["Domain"] for rule in rules] == ["a.example"]
     api.change("DeleteRule", **site.ids, LocationIds=[site.rule])
 

@@ -269,8 +269,8 @@ def test_body_roof(api):
 
 
 def test_get_with_flattened_query(api):
-    assert api.get("DescribeLoadBalancers", **{"Limit": "5", "Offset": "0",
-                                               "LoadBalancerIds.0": "lb-00000000"})["TotalCount"] == 0
+    assert api.get("DescribeLoadBalancers", **{
+        "Limit": "5", "Offset": "0", "LoadBalancerIds.0": "lb-00000000"})["TotalCount"] == 0
     for flat, code in (({"Limit": "x"}, "InvalidParameter"), ({"Limit": "101"},
                        "InvalidParameterValue.Range"), ({"Nonsense": "1"}, "UnknownParameter"),
                        ({"LoadBalancerIds.x": "1"}, "InvalidParameter"),
@@ -286,7 +286,8 @@ def test_get_with_flattened_query(api):
 
 def test_get_changes_too(setia, api):
     made = api.get("CreateLoadBalancer", LoadBalancerType="OPEN", Vip="127.0.0.1",
-                   LoadBalancerName="b\u00e9 & c=d", **{"Tags.0.TagKey": "k", "Tags.0.TagValue": "v"})
+                   LoadBalancerName="b\u00e9 & c=d",
+                   **{"Tags.0.TagKey": "k", "Tags.0.TagValue": "v"})
     api.wait(made["RequestId"])
     [balancer] = api.call("DescribeLoadBalancers",
                           LoadBalancerIds=made["LoadBalancerIds"])["LoadBalancerSet"]
@@ -356,9 +357,10 @@ def test_rate(make_setia):
 
 @pytest.mark.parametrize("action", [
     "DescribeTargetHealth", "CreateTargetGroup", "ManualRewrite", "AutoRewrite",
-    "SetCustomizedConfigForLoadBalancer", "DescribeClassicalLBListeners", "InquiryPriceCreateLoadBalancer",
-    "RegisterFunctionTargets", "DescribeCrossTargets", "CreateClsLogSet", "CloneLoadBalancer",
-    "AddCustomizedConfig", "SetLoadBalancerSecurityGroups", "BatchModifyTargetWeight",
+    "SetCustomizedConfigForLoadBalancer", "DescribeClassicalLBListeners",
+    "InquiryPriceCreateLoadBalancer", "RegisterFunctionTargets", "DescribeCrossTargets",
+    "CreateClsLogSet", "CloneLoadBalancer", "AddCustomizedConfig", "BatchModifyTargetWeight",
+    "SetLoadBalancerSecurityGroups",
     "ReplaceCertForLoadBalancers", "DescribeModelRouters", "CreateKey", "ChatCompletions"])
 def test_actions_of_the_model_that_are_not_built(api, action):
     answer = api.raw(action, b'{"Whatever": 1}')
@@ -367,9 +369,10 @@ def test_actions_of_the_model_that_are_not_built(api, action):
 
 
 @pytest.mark.parametrize("action", ["Nonsense", "RunInstances", "describeloadbalancers", "x" * 3000,
-                                    "DescribeQuota ", "DescribeQuota\u00e9".encode().decode("latin-1")])
+                                    "DescribeQuot", "DescribeQuotas", "Describe Quota",
+                                    "DescribeQuota\xc3\xa9"])
 def test_names_outside_the_model(api, action):
-    assert api.raw(action).code in ("InvalidAction", None if action.endswith(" ") else "InvalidAction")
+    assert api.raw(action).code == "InvalidAction"
 
 
 # Tasks
@@ -391,7 +394,7 @@ def test_tasks(setia, api):
         with pytest.raises(ApiError) as error:
             api.call("DescribeTaskStatus", **fields)
         assert error.value.code == code
-    # A call that was refused or that reads has no task; finished ones stay for an hour, over a restart.
+    # A call that reads has no task.
     read = api.call("DescribeQuota")
     with pytest.raises(ApiError):
         api.call("DescribeTaskStatus", TaskId=read["RequestId"])

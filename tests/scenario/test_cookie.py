@@ -291,7 +291,8 @@ def test_passed_on_by_default_and_stripped_on_demand(make_site, pair):
     assert backend.last.all("Cookie") == ["a=1", "b=2"]
     site.fetch(cookie=f"xsetia_route=1; {cookie}; setia_routes=2; junk")
     [left] = backend.last.all("Cookie")
-    assert [part.strip() for part in left.split(";")] == ["xsetia_route=1", "setia_routes=2", "junk"]
+    assert [part.strip() for part in left.split(";")] == ["xsetia_route=1", "setia_routes=2",
+                                                          "junk"]
     site.modify_rule(StripCookie=False)
     site.fetch(cookie=cookie)
     assert backend.last.all("Cookie") == [cookie]

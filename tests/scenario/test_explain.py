@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`setia explain`: what the product would do with a request, and why, from the last good snapshot."""
+"""`setia explain`: what the product would do with a request, and why, from the last good
+snapshot."""
 
 import os
 

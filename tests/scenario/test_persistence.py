@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cookie persistence, layer 7: T1-a..o of the specification's scenario 1, from the outside. The clock
-is shifted instead of waited for; all servers and clients are real."""
+"""Cookie persistence, layer 7: T1-a..o of the specification's scenario 1, from the outside. The
+clock is shifted instead of waited for; all servers and clients are real."""
 
 import subprocess
 import time
@@ -201,7 +201,7 @@ def test_t1_m_tampered_cookies_are_scheduled_afresh(make_site, pair):
     names = []
     with site.connect() as client:
         for at in range(len(value)):
-            # The neighbour in the alphabet differs in the lowest bit: the smallest forgery there is.
+            # The neighbour in the alphabet differs in the lowest bit: the smallest forgery.
             changed = alphabet[alphabet.index(value[at]) ^ 1]
             answer = client.get(cookie=f"setia_route={value[:at]}{changed}{value[at + 1:]}")
             assert answer.status == 200

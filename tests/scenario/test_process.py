@@ -234,7 +234,7 @@ def test_deleted_listener_lets_its_requests_finish(make_setia, make_backend):
 
 
 def test_listener_moves_to_another_instance_on_the_same_port(make_setia, pair):
-    """Delete and create with one address: no connection is refused in between once both are live."""
+    """Delete and create with one address: the new listener takes its sockets over."""
     setia = make_setia().start()
     site = setia.site([pair[0]])
     setia.api.call("DeleteListener", **site.ids)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forwarding HTTP/1.1: connections kept on both sides, bodies both ways, fields, failing targets."""
+"""Forwarding HTTP/1.1: connections kept on both sides, bodies both ways, fields."""
 
 import concurrent.futures
 import hashlib

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is ambiguous is refused from the first day: nothing of it reaches a server, and the connection
-ends. The same for servers' answers: the client gets 502, and the next client never sees a stray byte."""
+"""What is ambiguous is refused from the first day: nothing of it reaches a server, and the
+connection ends. The same for servers' answers: the client gets 502, and the next client never sees
+a stray byte."""
 
 import re
 
@@ -59,7 +60,8 @@ REFUSED = {
     "host with userinfo": (400, b"GET / HTTP/1.1\r\nHost: u@a.example\r\n\r\n"),
     "host with a bad port": (400, b"GET / HTTP/1.1\r\nHost: a.example:99999\r\n\r\n"),
     "host list": (400, b"GET / HTTP/1.1\r\nHost: a.example, b.example\r\n\r\n"),
-    "absolute form differs from host": (400, b"GET http://b.example/ HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "absolute form differs from host": (400,
+                                        b"GET http://b.example/ HTTP/1.1\r\n" + HOST + b"\r\n"),
     "absolute form with userinfo": (400, b"GET http://u@a.example/ HTTP/1.1\r\n" + HOST + b"\r\n"),
     "other scheme": (400, b"GET ftp://a.example/ HTTP/1.1\r\n" + HOST + b"\r\n"),
     "connect": (405, b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"),
@@ -194,7 +196,7 @@ ODD_BUT_GOOD = {
     "leading zeros": b"POST /ok HTTP/1.1\r\n" + HOST + b"Content-Length: 0003\r\n\r\nabc",
     "GET with a body": b"GET /ok HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\nabc",
     "IPv6 host": b"GET /ok HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
-    "chunk sizes with zeros": post(CHUNKED, b"0003\r\nabc\r\n000\r\n\r\n").replace(b"/ ", b"/ok ", 1),
+    "chunk sizes with zeros": post(CHUNKED, b"0003\r\nabc\r\n000\r\n\r\n").replace(b"/ ", b"/ok "),
 }
 
 
@@ -212,8 +214,8 @@ def test_odd_but_good_requests_pass_once(make_site, make_backend, name):
 BAD_ANSWERS = {
     "garbage": b"hello\r\n\r\n",
     "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-                          b"0\r\n\r\n",
+    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+                          b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
     "signed length": b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc",
     "folded": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n",
@@ -223,7 +225,8 @@ BAD_ANSWERS = {
     "status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
     "other version": b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
     "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-    "101 that nobody asked for": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "101 that nobody asked for": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n"
+                                 b"Connection: upgrade\r\n\r\n",
     "head of 70 KB": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n",
     "too many fields": b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(130))
                        + b"\r\n",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`./script/run --check`: the two-minute demonstration proves stickiness by itself and leaves nothing
-behind."""
+"""`./script/run --check`: the two-minute demonstration proves stickiness by itself and leaves
+nothing behind."""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cloud's own SDK (npm: tencentcloud-sdk-nodejs) drives the product, told nothing but the endpoint."""
+"""The cloud's own SDK (npm: tencentcloud-sdk-nodejs) drives the product, told nothing but the
+endpoint."""
 
 import json
 import os
@@ -85,8 +86,9 @@ def test_the_whole_journey(sdk, nginx, method):
     def call(action, **params):
         return sdk.call(action, method, **params)
 
-    made = call("CreateLoadBalancer", LoadBalancerType="OPEN", LoadBalancerName=f"sdk {method} \u00e9",
-                Vip="127.0.0.1", Tags=[{"TagKey": "team", "TagValue": "a&b=c"}])
+    made = call("CreateLoadBalancer", LoadBalancerType="OPEN",
+                LoadBalancerName=f"sdk {method} \u00e9", Vip="127.0.0.1",
+                Tags=[{"TagKey": "team", "TagValue": "a&b=c"}])
     [balancer] = made["LoadBalancerIds"]
     assert sdk.wait(made, method)["LoadBalancerIds"] == [balancer]
     port = free_port()
@@ -113,7 +115,8 @@ def test_the_whole_journey(sdk, nginx, method):
     cookie = f"setia_route={must_issue(first).value}"
     assert servers(fetch(cookie) for _ in range(5)) == {first.text: 5}
 
-    sdk.wait(call("ModifyTargetWeight", **ids, LocationId=location, Targets=[red], Weight=0), method)
+    sdk.wait(call("ModifyTargetWeight", **ids, LocationId=location, Targets=[red], Weight=0),
+             method)
     assert servers(fetch() for _ in range(4)) == {"green": 4}
     sdk.wait(call("ModifyRule", **ids, LocationId=location, SessionExpireTime=0), method)
     assert not fetch().all("Set-Cookie")
@@ -168,8 +171,8 @@ def test_wrong_keys(sdk, plain_setia):
 def test_every_method_of_the_sdk_gets_an_honest_answer(sdk, plain_setia):
     """Nothing in the model is unknown to the product: each action is built, or says it is not."""
     script = ("const {clb} = require('tencentcloud-sdk-nodejs');"
-              "console.log(JSON.stringify(Object.getOwnPropertyNames(clb.v20180317.Client.prototype)"
-              ".filter(name => name !== 'constructor')))")
+              "const names = Object.getOwnPropertyNames(clb.v20180317.Client.prototype);"
+              "console.log(JSON.stringify(names.filter(name => name !== 'constructor')))")
     names = json.loads(subprocess.run(["node", "-e", script], cwd=HERE, capture_output=True,
                                       text=True, check=True).stdout)
     assert len(names) >= 150

@@ -124,7 +124,7 @@ def test_database_and_snapshot_both_damaged(make_setia, pair):
 
 
 def test_snapshot_is_written_before_it_is_needed(make_setia, pair):
-    """Every acknowledged change is on disk: killed and without its database, the last one counts."""
+    """Every acknowledged change is on disk: killed and without its database, the last counts."""
     setia = make_setia().start()
     site = setia.site(pair)
     site.weight(pair[0], 0)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets that refuse, close, break or cut their answers, and clients that leave: what the other side
-of the balancer sees of it."""
+"""Targets that refuse, close, break or cut their answers, and clients that leave: what the other
+side of the balancer sees of it."""
 
+import socket
+import struct
 import threading
 import time
 
@@ -140,13 +142,24 @@ def test_early_answer_before_the_body_is_read(make_site, make_backend):
         assert (got.status, got.text) == (413, "too much")
 
 
-def test_client_that_leaves_frees_the_target(make_site, make_backend):
+def test_client_that_resets_frees_the_target(make_site, make_backend):
     backend = make_backend()
     backend.script = lambda peer, request: peer.read_until(b"never")
     site = make_site([backend])
     client = site.connect()
     client.send(message())
-    peer = until(lambda: backend.peers and backend.requests and backend.peers[-1],
-                 what="the request at the target")
+    peer = until(lambda: backend.requests and backend.peers[-1], what="the request at the target")
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
     until(lambda: peer.is_ended, 5, "the target's connection to end")
+
+
+def test_client_that_leaves_within_its_body_frees_the_target(make_site, make_backend):
+    backend = make_backend()
+    site = make_site([backend])
+    client = site.connect()
+    client.send(message("POST", "/", [("Content-Length", "1000")]) + b"half")
+    peer = until(lambda: backend.requests and backend.peers[-1], what="the request at the target")
+    client.close()
+    until(lambda: peer.is_ended, 5, "the target's connection to end")
+    assert site.fetch().text == "one"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every wait has an end (features.md section 10), with the clock moved instead of waited for; slow and
-greedy peers meet a roof and never slow the others."""
+"""Every wait has an end (features.md section 10), with the clock moved instead of waited for; slow
+and greedy peers meet a roof and never slow the others."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ SOON = 1.5
 
 
 def status_when_late(client, clock, seconds):
-    """Nothing happens until shortly before `seconds`, then the connection ends; the answer's status."""
+    """Nothing happens until shortly before `seconds`, then it ends; the answer's status."""
     clock.advance(seconds - 2)
     assert not client.is_closed(within=0.4)
     clock.advance(3.5)
@@ -114,7 +114,7 @@ def test_target_that_stops_in_the_body_is_visible(make_site, make_backend, clock
 
 
 def black_hole():
-    """A port whose handshakes never end: its accept queue is full. Returns what to keep and to close."""
+    """A port whose handshakes never end: its accept queue is full. And what to close later."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", free_port()))
     listening.listen(0)
@@ -236,7 +236,7 @@ def test_slow_peers_do_not_slow_the_others(make_site, pair):
     assert servers(site.fetch() for _ in range(2))
 
 
-def test_keepalive_connection_with_a_bit_of_a_request_is_no_idle_one(make_site, make_backend, clock):
+def test_half_a_request_on_a_kept_connection_is_not_idle(make_site, make_backend, clock):
     """Once bytes of the next request came, the header time counts, not the idle time."""
     site = make_site([make_backend()])
     with site.connect() as client:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weighted round robin: smooth, exact over all workers, untouched by sticky requests and by edits."""
+"""Weighted round robin: smooth, exact over all workers, untouched by sticky requests and edits."""
 
 import concurrent.futures
 import itertools
@@ -102,7 +102,7 @@ def test_sticky_requests_take_no_turn(make_site, trio):
 
 
 def test_newcomers_do_not_flood_an_added_server(make_site, make_backend):
-    """Thirty sticky clients keep asking; newcomers spread by weight alone, from the first one on."""
+    """Thirty sticky clients keep asking; newcomers spread by weight alone, from the first."""
     old = [make_backend("one"), make_backend("two")]
     added = make_backend("three")
     site = make_site(old, SessionExpireTime=1000)

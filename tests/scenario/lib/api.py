@@ -27,7 +27,7 @@ def _hmac(key, text):
 
 def authorization(secret_id, secret_key, *, method, query, headers, payload, timestamp,
                   signed=("content-type", "host"), service="clb"):
-    """The Authorization value. `headers` has lower-case names; `payload` is what is hashed (bytes)."""
+    """The Authorization value. `headers` has lower-case names; `payload` is what is hashed."""
     date = time.strftime("%Y-%m-%d", time.gmtime(timestamp))
     canonical_headers = "".join(f"{name}:{headers[name].strip()}\n" for name in signed)
     canonical = "\n".join([method, "/", query, canonical_headers, ";".join(signed),
@@ -80,7 +80,7 @@ class Api:
         return Api(self.port, secret_id, secret_key, self.now, self.ip)
 
     def exchange(self, method, path, body, headers):
-        """One HTTP exchange as given; a kept connection that the server had closed is opened anew."""
+        """One HTTP exchange as given; a kept connection that the server closed is opened anew."""
         for attempt in (1, 2):
             is_new = self._connection is None
             if is_new:

@@ -120,8 +120,9 @@ def answer(body=b"", status="200 OK", headers=(), length=True):
 
 
 class Backend:
-    """Answers every request with its name until `script` is set: script(peer, request) sends what it
-    likes and returns False to end the connection. With `reads_body` False the script reads it."""
+    """Answers every request with its name until `script` is set: script(peer, request) sends what
+    it likes and returns False to end the connection. With `reads_body` False the script
+    reads it."""
 
     def __init__(self, name, ip="127.0.0.1", port=0):
         self.name, self.ip = name, ip
@@ -208,7 +209,7 @@ class Backend:
 
 
 class Nginx:
-    """One nginx process with a port per name, each answering with its name, and files below /files/."""
+    """One nginx process with a port per name, each answering with its name; files below /files/."""
 
     CONFIGURATION = """
 daemon off;

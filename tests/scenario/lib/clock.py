@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shifted clock (src/base/clock.h): a file of two little-endian int64, added to boot and wall time."""
+"""The shifted clock (src/base/clock.h): a file of two little-endian int64, added to boot and
+wall time."""
 
 import mmap
 import struct
@@ -7,7 +8,7 @@ import time
 
 
 class Clock:
-    """Owns the file that SETIA_CLOCK_FILE names; every process that maps it sees a change at once."""
+    """Owns the file that SETIA_CLOCK_FILE names; all processes that map it see a change at once."""
 
     def __init__(self, path):
         self.path = path
@@ -38,7 +39,7 @@ class Clock:
         return time.time() + self.wall_ms / 1000
 
     def boot(self):
-        """Seconds since boot as the product sees them; session seconds change with its whole part."""
+        """Seconds since boot as the product sees them; session seconds follow its whole part."""
         return time.clock_gettime(time.CLOCK_BOOTTIME) + self.boot_ms / 1000
 
     def align(self, fraction=0.05):

@@ -9,14 +9,14 @@ import time
 # Sanitizer builds are slower: every deadline is multiplied by this.
 SLOW = float(os.environ.get("SETIA_TEST_SLOW", "1"))
 
-# Below the kernel's ephemeral range, so that no outgoing connection takes a port that was found free.
+# Below the kernel's ephemeral range, so that no outgoing connection takes a free port.
 PORT_FIRST, PORT_LAST = 18000, 32000
 _random = random.Random(os.getpid() ^ time.time_ns())
 _given = set()
 
 
 def until(question, seconds=5.0, what="", every=0.01):
-    """Asks until the answer is true (and returns it); fails when `seconds` (times SLOW) have passed."""
+    """Asks until the answer is true (and returns it); fails after `seconds` (times SLOW)."""
     deadline = time.monotonic() + seconds * SLOW
     while True:
         answer = question()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An HTTP/1.x client on a bare socket: it sends what it is told and shows the answer byte by byte."""
+"""An HTTP/1.x client on a bare socket: it sends what it is told and shows the answer as it came."""
 
 import socket
 import time

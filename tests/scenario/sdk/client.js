@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cloud SDK as a line protocol: reads {"action", "params", "method", "key"} as one JSON line each, calls the
- * SDK, writes {"ok": response} or {"code", "message", "requestId", "traceId"} as one line. Ends with its input.
+ * The cloud SDK as a line protocol: reads {"action", "params", "method", "key"} as one JSON line
+ * each, calls the SDK, writes {"ok": response} or {"code", "message", "requestId", "traceId"} as
+ * one line. Ends with its input.
  */
 "use strict";
 const readline = require("readline");
