@@ -24,6 +24,7 @@
 #include "process/message.h"
 
 #define REOPEN_MS 2000 /* how often a store that cannot be opened is tried */
+#define REOPEN_DAMAGED_MS 60000 /* a damaged one, when its file stays the same */
 #define STOP_MOST_MS 5000 /* a call that takes longer to arrive is not waited for */
 #define SHIFTED_WAIT_MS 100 /* a test moves the clock: look often */
 #define MESSAGES_MOST 64 /* read from the channel in one turn */
@@ -43,6 +44,9 @@ struct loop {
 	int signals;
 	uint64_t reopen_ms; /* while the store is not open */
 	uint64_t stop_ms;
+	bool is_damaged; /* then only another file, or REOPEN_DAMAGED_MS, is worth a try */
+	uint64_t look; /* the damaged file's, see control_look */
+	uint64_t reopen_damaged_ms;
 	char why[512]; /* why the store is not open, as it was last logged */
 	int config; /* a file that waits for the store, or -1 */
 	struct message message; /* the one just received */
@@ -94,22 +98,35 @@ static void store_closed(struct loop *loop, const char *why)
 static void publisher_begin(struct loop *loop)
 {
 	struct publisher *publisher = loop->control.publisher;
-	int error;
 
 	if (loop->live.header.type != 0)
 		publisher_message(publisher, &loop->live);
 	if (loop->binds.header.type != 0)
 		publisher_message(publisher, &loop->binds);
-	error = publisher_request(publisher, NULL, NULL);
-	if (error != 0)
-		log_event(LOG_LEVEL_ERROR, "publish_failed", "error", log_errno(error), NULL);
+	publisher_request(publisher);
+}
+
+/* Each try of a damaged database costs a log line and its whole reading. */
+static bool is_worth_a_try(const struct loop *loop)
+{
+	return !loop->is_damaged || control_look(&loop->control) != loop->look ||
+	       clock_boot_ms() >= loop->reopen_damaged_ms;
 }
 
 static void try_open(struct loop *loop)
 {
 	char why[sizeof(loop->why)] = "";
+	int error;
 
-	if (control_open(&loop->control, why, sizeof(why)) != 0) {
+	if (!is_worth_a_try(loop)) {
+		loop->reopen_ms = clock_boot_ms() + REOPEN_MS;
+		return;
+	}
+	error = control_open(&loop->control, why, sizeof(why));
+	loop->is_damaged = error == -EBADMSG;
+	if (error != 0) {
+		loop->look = control_look(&loop->control);
+		loop->reopen_damaged_ms = clock_boot_ms() + REOPEN_DAMAGED_MS;
 		store_closed(loop, why);
 		return;
 	}

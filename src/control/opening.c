@@ -8,21 +8,47 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "control/cookie_key.h"
 #include "control/credential.h"
 #include "control/publish.h"
 #include "control/store.h"
 
-/* -1 = not there, or not to be looked at. */
-static off_t size_of(const char *directory, const char *name)
+/* False = not there, or not to be looked at. */
+static bool look_at(const char *directory, const char *name, struct stat *ret_status)
 {
 	char path[4096];
-	struct stat status;
 	int size = snprintf(path, sizeof(path), "%s/%s", directory, name);
 
-	if (size < 0 || (size_t)size >= sizeof(path) || stat(path, &status) != 0)
-		return -1;
-	return status.st_size;
+	return size > 0 && (size_t)size < sizeof(path) && stat(path, ret_status) == 0;
+}
+
+/* -1 = not there. */
+static off_t size_of(const char *directory, const char *name)
+{
+	struct stat status;
+
+	return look_at(directory, name, &status) ? status.st_size : -1;
+}
+
+uint64_t control_look(const struct control *control)
+{
+	static const char *const names[] = { "setia.db", "setia.db-wal" };
+	/* Not the time of the last change of state: opening may set the mode, which counts as one.
+	 */
+	int64_t seen[2][4] = { 0 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct stat status;
+
+		if (!look_at(control->options->data, names[i], &status))
+			continue;
+		seen[i][0] = (int64_t)status.st_ino;
+		seen[i][1] = status.st_size;
+		seen[i][2] = status.st_mtim.tv_sec;
+		seen[i][3] = status.st_mtim.tv_nsec;
+	}
+	return hash_bytes(seen, sizeof(seen));
 }
 
 static int check_database_is_there(const char *data, char *why, size_t why_size)

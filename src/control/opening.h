@@ -7,6 +7,7 @@
 #define CONTROL_OPENING_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "control/state.h"
 
@@ -16,6 +17,11 @@
  * and a sentence for the operator in `why`.
  */
 int control_open(struct control *control, char *why, size_t why_size);
+/*
+ * A number for what the database's files look like from outside: a database that was found damaged
+ * is worth opening again when it differs.
+ */
+uint64_t control_look(const struct control *control);
 /* Accepts a control of which nothing is open. */
 void control_close(struct control *control);
 
