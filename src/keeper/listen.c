@@ -20,11 +20,11 @@ static int set_option(int fd, int level, int name)
 }
 
 /*
- * The first socket binds without SO_REUSEPORT, so that a port which somebody else listens on is
- * refused even when he shares it; it opens itself to the others of this address afterwards.
- * SO_REUSEADDR is for connections of an earlier life in TIME_WAIT.
+ * A bound socket, or -errno. The first one binds without SO_REUSEPORT, so that a port which
+ * somebody else listens on is refused even when he shares it; it opens itself to the others of this
+ * address afterwards. SO_REUSEADDR is for connections of an earlier life in TIME_WAIT.
  */
-static int socket_bind(const struct address *address, bool is_first, int *ret_fd)
+static int socket_bind(const struct address *address, bool is_first)
 {
 	struct sockaddr_storage storage;
 	socklen_t size = address_to_sockaddr(address, &storage);
@@ -49,8 +49,7 @@ static int socket_bind(const struct address *address, bool is_first, int *ret_fd
 		close(fd);
 		return error;
 	}
-	*ret_fd = fd;
-	return 0;
+	return fd;
 }
 
 int sockets_listen(const struct address *address, unsigned count, int *ret_fds)
@@ -61,8 +60,11 @@ int sockets_listen(const struct address *address, unsigned count, int *ret_fds)
 	if (count > LIMIT_WORKERS)
 		return -EINVAL;
 	while (bound < count && !error) {
-		error = socket_bind(address, bound == 0, &fds[bound]);
-		bound += !error;
+		fds[bound] = socket_bind(address, bound == 0);
+		if (fds[bound] < 0)
+			error = fds[bound];
+		else
+			bound++;
 	}
 	for (unsigned i = 0; i < bound && !error; i++) {
 		if (listen(fds[i], LISTEN_BACKLOG) < 0)

@@ -86,33 +86,41 @@ static void line_put_text(struct line *line, const char *text)
 	line_put(line, text, strlen(text));
 }
 
+/* A byte behind the first of a character, within the range that the first one leaves. */
+static bool follows(unsigned char byte, unsigned char least, unsigned char most)
+{
+	return byte >= least && byte <= most;
+}
+
 /*
  * The length of the printable UTF-8 character at `text`, or 0: overlong forms, surrogates and the
- * C1 controls (which steer some terminals) are not printable.
+ * C1 controls (which steer some terminals) are not printable. The table of RFC 3629 section 4.
  */
 static size_t character_size(const unsigned char *text)
 {
-	if (text[0] >= 0xc2 && text[0] <= 0xdf) {
-		bool is_control = text[0] == 0xc2 && text[1] < 0xa0;
+	unsigned char first = text[0], least = 0x80, most = 0xbf;
+	size_t size = 4;
 
-		return (text[1] & 0xc0) == 0x80 && !is_control ? 2 : 0;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	if (first < 0xe0) {
+		least = first == 0xc2 ? 0xa0 : 0x80;
+		size = 2;
+	} else if (first < 0xf0) {
+		least = first == 0xe0 ? 0xa0 : 0x80;
+		most = first == 0xed ? 0x9f : 0xbf;
+		size = 3;
+	} else {
+		least = first == 0xf0 ? 0x90 : 0x80;
+		most = first == 0xf4 ? 0x8f : 0xbf;
 	}
-	if (text[0] >= 0xe0 && text[0] <= 0xef) {
-		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80)
+	if (!follows(text[1], least, most))
+		return 0;
+	for (size_t i = 2; i < size; i++) {
+		if (!follows(text[i], 0x80, 0xbf))
 			return 0;
-		if (text[0] == 0xe0 && text[1] < 0xa0)
-			return 0;
-		return text[0] == 0xed && text[1] > 0x9f ? 0 : 3;
 	}
-	if (text[0] >= 0xf0 && text[0] <= 0xf4) {
-		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80 ||
-		    (text[3] & 0xc0) != 0x80)
-			return 0;
-		if (text[0] == 0xf0 && text[1] < 0x90)
-			return 0;
-		return text[0] == 0xf4 && text[1] > 0x8f ? 0 : 4;
-	}
-	return 0;
+	return size;
 }
 
 /* The inside of a quoted value. JSON has no byte escape, so a byte that is no character becomes

@@ -14,31 +14,28 @@
 
 #define REGIONS_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
-static int regions_map(int fd, struct regions **ret)
+/* NULL with errno. */
+static struct regions *regions_map(int fd)
 {
 	void *memory =
 		mmap(NULL, sizeof(struct regions), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (memory == MAP_FAILED)
-		return -errno;
-	*ret = memory;
-	return 0;
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct regions **ret)
 {
 	struct regions *regions = NULL;
 	int fd = memfd_create("setia-regions", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int error = 0;
+	int error;
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, sizeof(struct regions)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, REGIONS_SEALS | F_SEAL_SEAL) < 0)
+	if (ftruncate(fd, sizeof(struct regions)) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, REGIONS_SEALS | F_SEAL_SEAL) == 0)
+		regions = regions_map(fd);
+	if (!regions) {
 		error = -errno;
-	if (!error)
-		error = regions_map(fd, &regions);
-	if (error) {
 		close(fd);
 		return error;
 	}
@@ -52,9 +49,9 @@ int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct region
 
 int regions_open(int fd, struct regions **ret)
 {
-	struct regions *regions = NULL;
+	struct regions *regions;
 	struct stat status;
-	int error, seals;
+	int seals;
 
 	if (fstat(fd, &status) < 0)
 		return -errno;
@@ -62,9 +59,9 @@ int regions_open(int fd, struct regions **ret)
 	if (seals < 0 || (seals & REGIONS_SEALS) != REGIONS_SEALS ||
 	    status.st_size != (off_t)sizeof(struct regions))
 		return -EBADMSG;
-	error = regions_map(fd, &regions);
-	if (error)
-		return error;
+	regions = regions_map(fd);
+	if (!regions)
+		return -errno;
 	if (regions->magic != REGIONS_MAGIC || regions->version != REGIONS_VERSION) {
 		regions_close(regions);
 		return -EBADMSG;
