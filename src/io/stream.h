@@ -36,6 +36,12 @@ ssize_t stream_read(struct stream *stream, void *data, size_t size);
 /* Bytes written, maybe fewer than given; -EAGAIN; -errno (-EPIPE, -ECONNRESET: the peer is gone).
  */
 ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count);
+/*
+ * Bulk without copies, splice(2): moves up to `size` bytes from a stream into an empty pipe, and
+ * out of a pipe into a stream. Results as of stream_read and stream_write.
+ */
+ssize_t stream_to_pipe(struct stream *stream, int pipe_fd, size_t size);
+ssize_t stream_from_pipe(struct stream *stream, int pipe_fd, size_t size);
 /* True when nothing waits to be read and the peer has not ended: an idle connection that may be
  * used again. Costs a system call. */
 bool stream_is_quiet(struct stream *stream);

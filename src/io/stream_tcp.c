@@ -5,6 +5,7 @@
 #include "io/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -113,6 +114,32 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count
 	 */
 	stream->source.is_writable = (size_t)put == size;
 	return put;
+}
+
+ssize_t stream_to_pipe(struct stream *stream, int pipe_fd, size_t size)
+{
+	ssize_t got = splice(stream->source.fd, NULL, pipe_fd, NULL, size,
+			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	if (got >= 0)
+		return got;
+	if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	stream->source.is_readable = errno == EINTR;
+	return -EAGAIN;
+}
+
+ssize_t stream_from_pipe(struct stream *stream, int pipe_fd, size_t size)
+{
+	ssize_t put = splice(pipe_fd, NULL, stream->source.fd, NULL, size,
+			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	if (put >= 0)
+		return put;
+	if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	stream->source.is_writable = errno == EINTR;
+	return -EAGAIN;
 }
 
 bool stream_is_quiet(struct stream *stream)

@@ -6,8 +6,10 @@
 #include "proxy/buffer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct buffer *buffer_take(struct buffer_stock *stock, size_t size)
 {
@@ -63,8 +65,58 @@ static void shelf_clear(struct buffer *buffer)
 	}
 }
 
+struct bulk_pipe *pipe_take(struct buffer_stock *stock)
+{
+	struct bulk_pipe *pipe = stock->pipes;
+	int fds[2];
+
+	if (pipe) {
+		stock->pipes = pipe->next;
+		stock->pipe_count--;
+		return pipe;
+	}
+	pipe = calloc(1, sizeof(*pipe));
+	if (!pipe)
+		return NULL;
+	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0) {
+		free(pipe);
+		return NULL;
+	}
+	pipe->read_fd = fds[0];
+	pipe->write_fd = fds[1];
+	fcntl(pipe->write_fd, F_SETPIPE_SZ, PIPE_SIZE);
+	return pipe;
+}
+
+static void pipe_close(struct bulk_pipe *pipe)
+{
+	close(pipe->read_fd);
+	close(pipe->write_fd);
+	free(pipe);
+}
+
+struct bulk_pipe *pipe_give(struct buffer_stock *stock, struct bulk_pipe *pipe)
+{
+	if (!pipe)
+		return NULL;
+	if (pipe->used || stock->pipe_count >= PIPE_STOCK) {
+		pipe_close(pipe);
+		return NULL;
+	}
+	pipe->next = stock->pipes;
+	stock->pipes = pipe;
+	stock->pipe_count++;
+	return NULL;
+}
+
 void buffer_stock_done(struct buffer_stock *stock)
 {
+	while (stock->pipes) {
+		struct bulk_pipe *pipe = stock->pipes;
+
+		stock->pipes = pipe->next;
+		pipe_close(pipe);
+	}
 	shelf_clear(stock->small);
 	shelf_clear(stock->large);
 	*stock = (struct buffer_stock){ 0 };

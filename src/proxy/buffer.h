@@ -27,16 +27,32 @@ struct buffer {
 	char data[];
 };
 
+/* A pipe for bulk: bytes rest in it on their way from socket to socket without being copied. */
+struct bulk_pipe {
+	struct bulk_pipe *next; /* in stock */
+	int read_fd, write_fd;
+	uint32_t used; /* bytes in it */
+};
+
+#define PIPE_SIZE (1u << 20) /* asked for; the kernel may give less to a user who has many */
+#define PIPE_STOCK 32
+
 struct buffer_stock {
 	struct buffer *small, *large;
 	uint32_t small_count, large_count;
 	uint32_t used; /* handed out, both sizes */
+	struct bulk_pipe *pipes;
+	uint32_t pipe_count;
 };
 
 /* Empty, begin = end = BUFFER_FRONT. NULL when memory is out. */
 struct buffer *buffer_take(struct buffer_stock *stock, size_t size);
 /* Accepts NULL, returns NULL. */
 struct buffer *buffer_give(struct buffer_stock *stock, struct buffer *buffer);
+/* An empty pipe, or NULL when descriptors are out: then bytes are copied. */
+struct bulk_pipe *pipe_take(struct buffer_stock *stock);
+/* Accepts NULL, returns NULL. One that still holds bytes is closed. */
+struct bulk_pipe *pipe_give(struct buffer_stock *stock, struct bulk_pipe *pipe);
 void buffer_stock_done(struct buffer_stock *stock);
 /*
  * The same bytes in a large buffer, which takes the place of *buffer (given back). -ENOMEM with

@@ -282,13 +282,15 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 			/* A target may answer early and close: what it said goes on, the rest of
 			 * the request goes nowhere. */
 			request->body = buffer_give(stock, request->body);
+			request->pipe = pipe_give(stock, request->pipe);
 			request->body_written = true;
 			exchange->upstream->stream.source.is_writable = false;
 			return STEP_WAIT;
 		}
 		exchange->upstream_moved |= exchange->sent != sent;
 	}
-	if (request->is_read || request->body || !connection->stream.source.is_readable)
+	if (request->is_read || transfer_has_body(request) ||
+	    !connection->stream.source.is_readable)
 		return exchange->sent != sent ? STEP_AGAIN : STEP_WAIT;
 	got = transfer_fill(request, &connection->stream, stock, &connection->input);
 	if (got == -EAGAIN)
@@ -332,10 +334,10 @@ static void exchange_set_timers(struct exchange *exchange)
 	uint32_t client_ms = limits ? limits->body_timeout_ms : HTTP_BODY_TIMEOUT_MS;
 	uint32_t upstream_ms = limits ? limits->read_timeout_ms : HTTP_READ_TIMEOUT_MS;
 
-	if (response->head || (exchange->has_response && response->body)) {
+	if (response->head || (exchange->has_response && transfer_has_body(response))) {
 		client = WAIT_TO_WRITE;
 		client_ms = limits ? limits->client_send_timeout_ms : HTTP_CLIENT_SEND_TIMEOUT_MS;
-	} else if (!request->is_read && !request->body && !exchange->is_tunnel) {
+	} else if (!request->is_read && !transfer_has_body(request) && !exchange->is_tunnel) {
 		client = WAIT_TO_READ;
 	}
 	wait_set(exchange, &exchange->client->timer, &exchange->client_wait, client,
@@ -343,8 +345,9 @@ static void exchange_set_timers(struct exchange *exchange)
 	if (exchange->upstream) {
 		bool is_sent = transfer_is_done(request);
 
-		if (request->body || (request->head && !is_sent &&
-				      request->head_written < buffer_used(request->head))) {
+		if (transfer_has_body(request) ||
+		    (request->head && !is_sent &&
+		     request->head_written < buffer_used(request->head))) {
 			upstream = WAIT_TO_WRITE;
 			upstream_ms = limits->send_timeout_ms;
 		} else if (is_sent || exchange->has_response || exchange->is_tunnel) {

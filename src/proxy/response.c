@@ -341,7 +341,7 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 		*ret_is_over = true;
 		return response_end(exchange);
 	}
-	if (!transfer->is_read && !transfer->body &&
+	if (!transfer->is_read && !transfer_has_body(transfer) &&
 	    exchange->upstream->stream.source.is_readable) {
 		enum step filled = body_fill(exchange, ret_is_over);
 

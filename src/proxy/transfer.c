@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Splicing pays for what keeps filling large buffers; its first use costs a pipe. */
+#define FULL_READS_TO_SPLICE 2
+
 static const char last_chunk[] = "0\r\n\r\n";
 
 void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
@@ -24,6 +27,7 @@ void transfer_done(struct transfer *transfer, struct buffer_stock *stock)
 {
 	transfer->head = buffer_give(stock, transfer->head);
 	transfer->body = buffer_give(stock, transfer->body);
+	transfer->pipe = pipe_give(stock, transfer->pipe);
 }
 
 /* Puts the size line before the payload and the ends behind it, into the room that buffers keep for
@@ -132,6 +136,39 @@ static ssize_t fill_end(struct transfer *transfer, struct buffer_stock *stock)
 	return 0;
 }
 
+/* Nothing in these bytes is ours to look at, and there are many of them. */
+static bool is_bulk(const struct transfer *transfer)
+{
+	if (transfer->full_reads < FULL_READS_TO_SPLICE ||
+	    transfer->framing_in != transfer->framing_out)
+		return false;
+	return transfer->framing_in == HTTP_UNTIL_CLOSE ||
+	       (transfer->framing_in == HTTP_LENGTH && transfer->left >= BUFFER_LARGE);
+}
+
+static ssize_t fill_pipe(struct transfer *transfer, struct stream *source,
+			 struct buffer_stock *stock)
+{
+	size_t most = PIPE_SIZE;
+	ssize_t got;
+
+	if (transfer->framing_in == HTTP_LENGTH && transfer->left < most)
+		most = (size_t)transfer->left;
+	got = stream_to_pipe(source, transfer->pipe->write_fd, most);
+	if (got <= 0) {
+		transfer->pipe = pipe_give(stock, transfer->pipe);
+		return got ? got : fill_end(transfer, stock);
+	}
+	if (got < BUFFER_SMALL)
+		transfer->full_reads = 0; /* a trickle is cheaper to copy */
+	transfer->pipe->used = (uint32_t)got;
+	if (transfer->framing_in == HTTP_LENGTH) {
+		transfer->left -= (uint64_t)got;
+		transfer->is_read = !transfer->left;
+	}
+	return got;
+}
+
 ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
 		      struct buffer **ret_surplus)
 {
@@ -139,7 +176,11 @@ ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct b
 	ssize_t got;
 	int result;
 
-	transfer->body = buffer_take(stock, transfer->is_bulky ? BUFFER_SMALL : 1);
+	if (is_bulk(transfer))
+		transfer->pipe = pipe_take(stock);
+	if (transfer->pipe)
+		return fill_pipe(transfer, source, stock);
+	transfer->body = buffer_take(stock, transfer->full_reads ? BUFFER_SMALL : 1);
 	if (!transfer->body)
 		return -ENOMEM;
 	room = buffer_room(transfer->body);
@@ -153,7 +194,10 @@ ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct b
 		transfer->body = buffer_give(stock, transfer->body);
 		return got;
 	}
-	transfer->is_bulky = (size_t)got == room;
+	if ((size_t)got < room)
+		transfer->full_reads = 0;
+	else if (transfer->full_reads < FULL_READS_TO_SPLICE)
+		transfer->full_reads++;
 	transfer->body->end += (uint32_t)got;
 	result = transfer_frame(transfer, stock, ret_surplus);
 	return result < 0 ? result : got;
@@ -166,6 +210,25 @@ static void head_written(struct transfer *transfer, struct buffer_stock *stock, 
 		transfer->head = buffer_give(stock, transfer->head);
 		transfer->head_written = 0;
 	}
+}
+
+/* 1 = the pipe is empty, 0 = the stream is full, -errno. */
+static int write_pipe(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
+		      uint64_t *ret_bytes)
+{
+	while (transfer->pipe && transfer->pipe->used) {
+		ssize_t put = stream_from_pipe(to, transfer->pipe->read_fd, transfer->pipe->used);
+
+		if (put == -EAGAIN)
+			return 0;
+		if (put <= 0)
+			return put ? (int)put : -EPIPE;
+		*ret_bytes += (uint64_t)put;
+		transfer->pipe->used -= (uint32_t)put;
+		transfer->body_written = true;
+	}
+	transfer->pipe = pipe_give(stock, transfer->pipe);
+	return 1;
 }
 
 int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
@@ -187,7 +250,7 @@ int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_s
 			parts[count++] = (struct iovec){ buffer_at(transfer->body),
 							 buffer_used(transfer->body) };
 		if (!count)
-			return 1;
+			return write_pipe(transfer, to, stock, ret_bytes);
 		put = stream_write(to, parts, count);
 		if (put == -EAGAIN)
 			return 0;

@@ -15,6 +15,7 @@ struct transfer {
 	struct buffer *head; /* to be written before the body; NULL once written, unless it is kept
 				for another try */
 	struct buffer *body; /* framed bytes to be written, or NULL */
+	struct bulk_pipe *pipe; /* holds bytes to be written behind those of body, or NULL */
 	uint32_t head_written;
 	uint8_t framing_in; /* enum http_framing */
 	uint8_t framing_out;
@@ -23,7 +24,7 @@ struct transfer {
 	bool is_truncated; /* the source ended too early */
 	bool has_surplus; /* the source sent more than the message */
 	bool body_written; /* some of the body went out */
-	bool is_bulky; /* a read filled its buffer: the next one gets a large one */
+	uint8_t full_reads; /* in a row: the next one gets a large buffer, then a pipe */
 	uint64_t left; /* HTTP_LENGTH: bytes still to come */
 	struct http_chunked chunked;
 };
@@ -54,10 +55,16 @@ ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct b
 int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
 		   uint64_t *ret_bytes);
 
+/* Bytes of the body wait to be written. */
+static inline bool transfer_has_body(const struct transfer *transfer)
+{
+	return transfer->body || transfer->pipe;
+}
+
 /* Everything was read and written. */
 static inline bool transfer_is_done(const struct transfer *transfer)
 {
-	return transfer->is_read && !transfer->body &&
+	return transfer->is_read && !transfer_has_body(transfer) &&
 	       (!transfer->head || transfer->head_written == buffer_used(transfer->head));
 }
 

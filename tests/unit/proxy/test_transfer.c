@@ -153,6 +153,51 @@ static void test_until_close(void **state)
 	}
 }
 
+/* Enough to leave copying for a pipe, with a reader that sometimes does not read. */
+static void test_bulk_takes_the_pipe(void **state)
+{
+	static const size_t size = 8 << 20;
+	struct transfer transfer = { 0 };
+	struct side from, to;
+	struct buffer *surplus = NULL;
+	uint64_t written = 0;
+	size_t sent = 0, got = 0;
+	bool saw_pipe = false;
+
+	side_open(&from);
+	side_open(&to);
+	transfer_expect(&transfer, HTTP_LENGTH, HTTP_LENGTH, size);
+	for (int turn = 0; got < size; turn++) {
+		static unsigned char block[1 << 18];
+		ssize_t count;
+
+		for (size_t i = 0; i < sizeof(block); i++)
+			block[i] = (unsigned char)((sent + i) / 7);
+		count = write(from.peer, block,
+			      size - sent < sizeof(block) ? size - sent : sizeof(block));
+		sent += count > 0 ? (size_t)count : 0;
+		from.stream.source.is_readable = to.stream.source.is_writable = true;
+		if (!transfer_has_body(&transfer) && !transfer.is_read)
+			assert_true(transfer_fill(&transfer, &from.stream, &stock, &surplus) != 0);
+		assert_null(surplus);
+		saw_pipe |= transfer.pipe != NULL;
+		assert_true(transfer_write(&transfer, &to.stream, &stock, &written) >= 0);
+		if (turn % 3 == 0)
+			continue;
+		count = read(to.peer, block, sizeof(block));
+		for (ssize_t i = 0; i < count; i++)
+			assert_int_equal(block[i], (unsigned char)((got + (size_t)i) / 7));
+		got += count > 0 ? (size_t)count : 0;
+	}
+	assert_true(saw_pipe);
+	assert_true(transfer_is_done(&transfer));
+	assert_int_equal(written, size);
+	transfer_done(&transfer, &stock);
+	assert_int_equal(stock.used, 0);
+	side_close(&from);
+	side_close(&to);
+}
+
 static void test_surplus_is_kept_apart(void **state)
 {
 	struct transfer transfer = { 0 };
@@ -231,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_chunked),
 		cmocka_unit_test(test_until_close),
+		cmocka_unit_test(test_bulk_takes_the_pipe),
 		cmocka_unit_test(test_surplus_is_kept_apart),
 		cmocka_unit_test(test_head_is_kept_for_another_try),
 		cmocka_unit_test(test_buffers_grow_and_return),
