@@ -107,8 +107,9 @@ int store_update_task(struct store *store, const char *request_id, int status, u
 		      const char *message);
 /* -ENOENT. The caller ends *ret with task_row_done. */
 int store_find_task(struct store *store, const char *request_id, struct task_row *ret);
-/* The oldest running task with a generation of 1..`generation`. As store_find_task. */
-int store_next_running_task(struct store *store, uint64_t generation, struct task_row *ret);
+/* The oldest running task that waits for a generation of least..most. As store_find_task. */
+int store_next_running_task(struct store *store, uint64_t least, uint64_t most,
+			    struct task_row *ret);
 /* Running tasks wait for `generation` from now on: all of them, or those that wait for none yet. */
 int store_assign_tasks(struct store *store, uint64_t generation, bool all);
 /*

@@ -108,7 +108,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"listeners, message FROM task WHERE request_id = ?1",
 	[STATEMENT_NEXT_RUNNING_TASK] =
 		"SELECT number, request_id, status, created_at, generation, instances, "
-		"listeners, message FROM task WHERE status = 2 AND generation BETWEEN 1 AND ?1 "
+		"listeners, message FROM task WHERE status = 2 AND generation BETWEEN ?1 AND ?2 "
 		"ORDER BY generation, number LIMIT 1",
 	[STATEMENT_ASSIGN_TASKS] = "UPDATE task SET generation = ?1 "
 				   "WHERE status = 2 AND (generation = 0 OR ?2)",

@@ -129,11 +129,11 @@ static int read_task(struct row *row, void *context)
 	return row->error != 0 ? row->error : -EALREADY;
 }
 
-static int find_task(struct store *store, enum statement which, struct value value,
-		     struct task_row *ret)
+static int find_task(struct store *store, enum statement which, const struct value *values,
+		     size_t count, struct task_row *ret)
 {
 	struct task_row task = { 0 };
-	int error = store_query(store, which, &value, 1, "task", read_task, &task);
+	int error = store_query(store, which, values, count, "task", read_task, &task);
 
 	if (error == -EALREADY) {
 		*ret = task;
@@ -145,13 +145,18 @@ static int find_task(struct store *store, enum statement which, struct value val
 
 int store_find_task(struct store *store, const char *request_id, struct task_row *ret)
 {
-	return find_task(store, STATEMENT_FIND_TASK, value_text(request_id), ret);
+	const struct value value = value_text(request_id);
+
+	return find_task(store, STATEMENT_FIND_TASK, &value, 1, ret);
 }
 
-int store_next_running_task(struct store *store, uint64_t generation, struct task_row *ret)
+int store_next_running_task(struct store *store, uint64_t least, uint64_t most,
+			    struct task_row *ret)
 {
-	return find_task(store, STATEMENT_NEXT_RUNNING_TASK, value_integer((int64_t)generation),
-			 ret);
+	const struct value values[] = { value_integer((int64_t)least),
+					value_integer((int64_t)most) };
+
+	return find_task(store, STATEMENT_NEXT_RUNNING_TASK, values, 2, ret);
 }
 
 int store_assign_tasks(struct store *store, uint64_t generation, bool all)

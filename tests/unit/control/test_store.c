@@ -313,7 +313,7 @@ static void bad_rows_are_refused(void **state)
 	model_done(&model);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		struct model read = { 0 };
-		char copy[128];
+		char copy[256];
 		int error;
 
 		fixture->store = store_close(fixture->store);
@@ -426,20 +426,20 @@ static void tasks_run_and_end(void **state)
 	assert_int_equal(store_insert_task(fixture->store, &task), 0);
 	assert_int_equal(store_insert_task(fixture->store, &task), -EEXIST);
 	task_row_done(&task);
-	assert_int_equal(store_next_running_task(fixture->store, 9, &found), -ENOENT);
+	assert_int_equal(store_next_running_task(fixture->store, 1, 9, &found), -ENOENT);
 	assert_int_equal(store_assign_tasks(fixture->store, 4, false), 0);
-	assert_int_equal(store_next_running_task(fixture->store, 3, &found), -ENOENT);
+	assert_int_equal(store_next_running_task(fixture->store, 1, 3, &found), -ENOENT);
 	assert_int_equal(store_assign_tasks(fixture->store, 5, false), 0);
-	assert_int_equal(store_next_running_task(fixture->store, 4, &found), 0);
+	assert_int_equal(store_next_running_task(fixture->store, 1, 4, &found), 0);
 	assert_int_equal(found.generation, 4);
 	assert_string_equal(found.listeners, "[1,2]");
 	assert_string_equal(found.instances, "[]");
 	assert_null(found.message);
 	task_row_done(&found);
 	assert_int_equal(store_assign_tasks(fixture->store, 6, true), 0);
-	assert_int_equal(store_next_running_task(fixture->store, 5, &found), -ENOENT);
+	assert_int_equal(store_next_running_task(fixture->store, 1, 5, &found), -ENOENT);
 	assert_int_equal(store_update_task(fixture->store, "r-1", TASK_FAILED, 6, "why"), 0);
-	assert_int_equal(store_next_running_task(fixture->store, 9, &found), -ENOENT);
+	assert_int_equal(store_next_running_task(fixture->store, 1, 9, &found), -ENOENT);
 	assert_int_equal(store_find_task(fixture->store, "r-1", &found), 0);
 	assert_int_equal(found.status, TASK_FAILED);
 	assert_string_equal(found.message, "why");

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers about nouns. What never differs stands in tables of constants, so that a field which this
+ * product does not have is still there with its neutral value. Any thread.
+ */
+#include "control/answer.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "control/health_input.h"
+
+enum constant_type { IS_NULL, IS_ZERO, IS_FALSE, IS_EMPTY_TEXT, IS_EMPTY_LIST };
+
+struct constant {
+	const char *name;
+	enum constant_type type;
+};
+
+static json_t *constant_value(enum constant_type type)
+{
+	switch (type) {
+	case IS_ZERO:
+		return json_integer(0);
+	case IS_FALSE:
+		return json_false();
+	case IS_EMPTY_TEXT:
+		return json_string("");
+	case IS_EMPTY_LIST:
+		return json_array();
+	case IS_NULL:
+		break;
+	}
+	return json_null();
+}
+
+/* Takes `object` over; NULL when memory was or is out. */
+static json_t *add_constants(json_t *object, const struct constant *constants, size_t count)
+{
+	for (size_t i = 0; i < count && object; i++) {
+		if (json_object_set_new(object, constants[i].name,
+					constant_value(constants[i].type)) != 0) {
+			json_decref(object);
+			object = NULL;
+		}
+	}
+	return object;
+}
+
+#define ADD_CONSTANTS(object, table) \
+	add_constants((object), (table), sizeof(table) / sizeof((table)[0]))
+
+json_t *answer_time(int64_t wall_s)
+{
+	time_t time = (time_t)wall_s;
+	struct tm local;
+	char text[64];
+
+	if (!localtime_r(&time, &local) ||
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local) == 0)
+		return json_string("1970-01-01 00:00:00");
+	return json_string(text);
+}
+
+size_t instance_count_targets(const struct instance *instance)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < instance->listener_count; i++) {
+		const struct listener *listener = instance->listeners[i];
+
+		count += listener->target_count;
+		for (size_t j = 0; j < listener->rule_count; j++)
+			count += listener->rules[j]->target_count;
+	}
+	return count;
+}
+
+static json_t *answer_tags(const struct instance *instance)
+{
+	json_t *tags = json_array();
+
+	for (size_t i = 0; i < instance->tag_count && tags; i++) {
+		if (json_array_append_new(tags,
+					  json_pack("{s:s, s:s}", "TagKey", instance->tags[i].key,
+						    "TagValue", instance->tags[i].value)) != 0) {
+			json_decref(tags);
+			tags = NULL;
+		}
+	}
+	return tags;
+}
+
+static const struct constant load_balancer_constants[] = {
+	{ "Domain", IS_EMPTY_TEXT },
+	{ "OpenBgp", IS_ZERO },
+	{ "Snat", IS_FALSE },
+	{ "Isolation", IS_ZERO },
+	{ "Log", IS_EMPTY_TEXT },
+	{ "SecureGroups", IS_EMPTY_LIST },
+	{ "TargetRegionInfo", IS_NULL },
+	{ "AnycastZone", IS_EMPTY_TEXT },
+	{ "NumericalVpcId", IS_NULL },
+	{ "VipIsp", IS_EMPTY_TEXT },
+	{ "MasterZone", IS_NULL },
+	{ "BackupZoneSet", IS_NULL },
+	{ "IsolatedTime", IS_NULL },
+	{ "ExpireTime", IS_NULL },
+	{ "PrepaidAttributes", IS_NULL },
+	{ "LogSetId", IS_EMPTY_TEXT },
+	{ "LogTopicId", IS_EMPTY_TEXT },
+	{ "ExtraInfo", IS_NULL },
+	{ "IsDDos", IS_FALSE },
+	{ "ConfigId", IS_EMPTY_TEXT },
+	{ "ExclusiveCluster", IS_NULL },
+	{ "SnatPro", IS_FALSE },
+	{ "SnatIps", IS_EMPTY_LIST },
+	{ "SlaType", IS_EMPTY_TEXT },
+	{ "IsBlock", IS_FALSE },
+	{ "IsBlockTime", IS_EMPTY_TEXT },
+	{ "LocalBgp", IS_FALSE },
+	{ "ClusterTag", IS_NULL },
+	{ "MixIpTarget", IS_FALSE },
+	{ "Zones", IS_NULL },
+	{ "NfvInfo", IS_NULL },
+	{ "HealthLogSetId", IS_EMPTY_TEXT },
+	{ "HealthLogTopicId", IS_EMPTY_TEXT },
+	{ "ClusterIds", IS_NULL },
+	{ "LoadBalancerDomain", IS_EMPTY_TEXT },
+	{ "Egress", IS_EMPTY_TEXT },
+	{ "Exclusive", IS_ZERO },
+	{ "AssociateEndpoint", IS_EMPTY_TEXT },
+	{ "AvailableZoneAffinityInfo", IS_NULL },
+};
+
+json_t *answer_load_balancer(const struct instance *instance, bool has_target_count)
+{
+	bool is_ipv6 = instance->vip.family == ADDRESS_IPV6;
+	char vip[ADDRESS_IP_TEXT_SIZE];
+	json_t *object;
+
+	address_format_ip(&instance->vip, vip);
+	object = json_pack(
+		"{s:s, s:s, s:s, s:i, s:[s], s:s, s:s, s:s?, s:i, s:o, s:o, s:I, s:s, s:s, s:o, "
+		"s:s, s:{s:n, s:I, s:n}, s:b, s:o, s:o}",
+		"LoadBalancerId", instance->id, "LoadBalancerName", instance->name,
+		"LoadBalancerType", network_name((enum network)instance->network), "Forward", 1,
+		"LoadBalancerVips", vip, "AddressIPv6", is_ipv6 ? vip : "", "AddressIPVersion",
+		is_ipv6 ? "ipv6" : "ipv4", "IPv6Mode", is_ipv6 ? "IPv6FullChain" : NULL, "Status",
+		1, "CreateTime", answer_time(instance->created_at), "StatusTime",
+		answer_time(instance->created_at), "ProjectId", (json_int_t)instance->project_id,
+		"VpcId", instance->vpc_id, "SubnetId", instance->subnet_id, "Tags",
+		answer_tags(instance), "ChargeType", "POSTPAID_BY_HOUR", "NetworkAttributes",
+		"InternetChargeType", "InternetMaxBandwidthOut",
+		(json_int_t)instance->bandwidth_out, "BandwidthpkgSubType",
+		"LoadBalancerPassToTarget", instance->passes_to_target, "AttributeFlags",
+		instance->is_delete_protected ? json_pack("[s]", "DeleteProtect") : json_array(),
+		"TargetCount",
+		has_target_count ? json_integer((json_int_t)instance_count_targets(instance))
+				 : json_null());
+	return ADD_CONSTANTS(object, load_balancer_constants);
+}
+
+bool rule_is_default(const struct listener *listener, const struct rule *rule)
+{
+	return strcmp(listener->default_domain, rule->domain) == 0;
+}
+
+static const struct constant rule_constants[] = {
+	{ "Certificate", IS_NULL },     { "RewriteTarget", IS_NULL }, { "HttpGzip", IS_FALSE },
+	{ "BeAutoCreated", IS_FALSE },  { "TargetGroup", IS_NULL },   { "WafDomainId", IS_NULL },
+	{ "TrpcCallee", IS_NULL },      { "TrpcFunc", IS_NULL },      { "OAuth", IS_NULL },
+	{ "TargetGroupList", IS_NULL },
+};
+
+json_t *answer_rule(const struct listener *listener, const struct rule *rule)
+{
+	const char *cookie = *rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT;
+	json_t *object = json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:b, s:o, s:b, s:b, s:s, s:o, s:s, s:s}",
+		"LocationId", rule->id, "ListenerId", listener->id, "Domain", rule->domain,
+		"Domains", *rule->domain ? json_pack("[s]", rule->domain) : json_array(), "Url",
+		rule->url, "Scheduler", scheduler_name((enum scheduler)rule->scheduler),
+		"SessionExpireTime", (json_int_t)rule->session_expire_s, "CookieName", cookie,
+		"StripCookie", rule->strips_cookie, "HealthCheck",
+		health_check_answer(&rule->health_check, rule->domain), "DefaultServer",
+		rule_is_default(listener, rule), "Http2", rule->has_http2, "ForwardType",
+		forward_type_name((enum forward_type)rule->forward_type), "CreateTime",
+		answer_time(rule->created_at), "TargetType", "NODE", "QuicStatus", "QUIC_INACTIVE");
+
+	return ADD_CONSTANTS(object, rule_constants);
+}
+
+static const struct constant listener_constants[] = {
+	{ "EndPort", IS_ZERO },
+	{ "Certificate", IS_NULL },
+	{ "SniSwitch", IS_ZERO },
+	{ "TargetGroup", IS_NULL },
+	{ "TargetGroupList", IS_NULL },
+	{ "SessionType", IS_NULL },
+	{ "Toa", IS_FALSE },
+	{ "DeregisterTargetRst", IS_FALSE },
+	{ "AttrFlags", IS_EMPTY_LIST },
+	{ "IdleConnectTimeout", IS_NULL },
+	{ "RescheduleInterval", IS_NULL },
+	{ "RescheduleStartTime", IS_NULL },
+	{ "DataCompressMode", IS_NULL },
+};
+
+static json_t *answer_rules(const struct listener *listener)
+{
+	json_t *rules = json_array();
+
+	for (size_t i = 0; i < listener->rule_count && rules; i++) {
+		if (json_array_append_new(rules, answer_rule(listener, listener->rules[i])) != 0) {
+			json_decref(rules);
+			rules = NULL;
+		}
+	}
+	return rules;
+}
+
+/* Scheduler, persistence and checks of an HTTP listener belong to its rules. */
+json_t *answer_listener(const struct listener *listener)
+{
+	json_t *object = json_pack(
+		"{s:s, s:s, s:s, s:i, s:o, s:n, s:n, s:i, s:s, s:i, s:i, s:i, s:o, s:s?}",
+		"ListenerId", listener->id, "ListenerName", listener->name, "Protocol",
+		protocol_name((enum protocol)listener->protocol), "Port", listener->port, "Rules",
+		answer_rules(listener), "HealthCheck", "Scheduler", "SessionExpireTime", 0,
+		"TargetType", "NODE", "KeepaliveEnable", listener->has_keepalive, "MaxConn", -1,
+		"MaxCps", -1, "CreateTime", answer_time(listener->created_at), "BindError",
+		listener->bind_error ? strerror(listener->bind_error) : NULL);
+
+	return ADD_CONSTANTS(object, listener_constants);
+}
+
+json_t *answer_backend(const struct target *target)
+{
+	char ip[ADDRESS_IP_TEXT_SIZE];
+
+	address_format_ip(&target->address, ip);
+	/* ENI: the type whose address a known client reads. */
+	return json_pack("{s:s, s:n, s:i, s:i, s:n, s:[s], s:n, s:o, s:n, s:s, s:n}", "Type", "ENI",
+			 "InstanceId", "Port", target->address.port, "Weight", target->weight,
+			 "PublicIpAddresses", "PrivateIpAddresses", ip, "InstanceName",
+			 "RegisteredTime", answer_time(target->created_at), "EniId", "Tag",
+			 target->tag, "Zone");
+}

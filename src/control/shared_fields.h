@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fields and words that several actions take (api.md section 5). */
+#ifndef CONTROL_SHARED_FIELDS_H
+#define CONTROL_SHARED_FIELDS_H
+
+#include "control/field.h"
+
+extern const char *const protocol_words[]; /* of listeners */
+extern const char *const rule_scheduler_words[]; /* WRR, LEAST_CONN, IP_HASH */
+extern const char *const target_type_words[]; /* NODE and the target groups */
+
+extern const struct field certificate_fields[];
+extern const struct field multi_certificate_fields[];
+extern const struct field filter_fields[];
+
+#define FILTERS_MOST 10
+#define ABOUT_INSTANCE "The instance, lb-xxxxxxxx."
+#define ABOUT_LISTENER "The listener, lbl-xxxxxxxx."
+#define ABOUT_LOCATION "The rule, loc-xxxxxxxx; or name it by Domain and Url."
+#define ABOUT_DOMAIN "The rule's domain; absent for a rule that answers any host."
+
+/*
+ * Which Values a call's Filters give for `name`: NULL when it has no such filter. A borrowed array.
+ */
+const json_t *filter_values(const json_t *input, const char *name);
+/* Is `text` among the values? An absent filter lets everything pass. */
+bool filter_passes(const json_t *values, const char *text);
+/* No filter but these names (NULL ended); one that ends in ":" stands for all that begin with it.
+ */
+int filters_check(const json_t *input, const char *const *names, struct problem *problem);
+/* Is `text` an element of the list of texts? An absent list lets everything pass. */
+bool list_passes(const json_t *input, const char *name, const char *text);
+
+#endif
