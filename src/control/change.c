@@ -69,28 +69,6 @@ static int record_token(const struct call *call, const struct client_token *toke
 	return error;
 }
 
-/* The keeper told us which listeners are not open; the database does not know. */
-static void carry_bind_errors(const struct model *from, struct model *to)
-{
-	for (size_t i = 0; i < from->instance_count; i++) {
-		const struct instance *old = from->instances[i];
-
-		for (size_t j = 0; j < old->listener_count; j++) {
-			struct instance *instance;
-			struct listener *listener;
-
-			if (old->listeners[j]->bind_error == 0)
-				continue;
-			instance = model_find_instance(to, old->id);
-			listener = instance
-					   ? instance_find_listener(instance, old->listeners[j]->id)
-					   : NULL;
-			if (listener)
-				listener->bind_error = old->listeners[j]->bind_error;
-		}
-	}
-}
-
 static int undo(struct call *call)
 {
 	struct control *control = call->control;
@@ -100,9 +78,9 @@ static int undo(struct call *call)
 	store_rollback(control->store);
 	error = store_load(control->store, &fresh);
 	if (error == 0) {
-		carry_bind_errors(&control->model, &fresh);
 		model_done(&control->model);
 		control->model = fresh;
+		publisher_model_reloaded(control->publisher);
 		error = keyring_reload(control->keyring);
 	}
 	if (error == 0)
@@ -131,17 +109,9 @@ static void log_change(const struct call *call, const char *result)
 
 static void announce(struct call *call)
 {
-	int error;
-
 	log_change(call, call->is_unchanged ? "unchanged" : "ok");
-	if (call->is_unchanged)
-		return;
-	error = publisher_request(call->control->publisher, call->request_id,
-				  call->touched_listeners);
-	/* The change is committed: it goes live with the next one, or at the next start. */
-	if (error != 0)
-		log_event(LOG_LEVEL_ERROR, "publish_failed", "request", call->request_id, "error",
-			  log_errno(error), NULL);
+	if (!call->is_unchanged)
+		publisher_request(call->control->publisher);
 }
 
 static int refuse(struct call *call, int error)

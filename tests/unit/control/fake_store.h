@@ -15,10 +15,10 @@
 
 struct fake_store {
 	/* What happened. */
-	int begins, commits, rollbacks, loads, audits, tasks, publishes, cookie_keys;
+	int begins, commits, rollbacks, loads, audits, tasks, publishes, reloads, cookie_keys;
 	bool is_open; /* within a transaction */
 	char audit_key[64], audit_action[64], audit_result[64], audit_detail[2048];
-	char task_id[64], publish_id[64];
+	char task_id[64];
 	int task_status;
 	char token[80], token_hash[80], token_answer[2048];
 	struct api_key keys[FAKE_KEYS_MOST];
