@@ -150,7 +150,7 @@ static int admit(const struct api *api, const struct api_request *request, struc
 
 int api_admit(const struct api *api, const struct api_request *request, struct problem *problem)
 {
-	struct caller caller;
+	struct caller caller = { 0 };
 
 	return admit(api, request, &caller, problem);
 }
@@ -301,7 +301,7 @@ static void call_done(struct call *call)
 static int answer_call(struct api *api, const struct api_request *request, struct call *call,
 		       char **ret_answer)
 {
-	struct caller caller;
+	struct caller caller = { 0 };
 	json_t *input = NULL;
 	int error;
 

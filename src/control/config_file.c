@@ -95,7 +95,7 @@ int config_file_apply(struct api *api, int fd, const char *name)
 		return refuse(name, "", "it changed while it was read");
 	if (error != 0)
 		return refuse(name, "", strerror(-error));
-	content = memchr(text, '\0', size) ? NULL : json_stringn(text, size);
+	content = text && !memchr(text, '\0', size) ? json_stringn(text, size) : NULL;
 	free(text);
 	if (!content)
 		return refuse(name, "", "it is not UTF-8 text");

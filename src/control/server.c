@@ -265,6 +265,7 @@ static void *on_target(void *server_at, const char *target, struct MHD_Connectio
 }
 
 /* libmicrohttpd: the headers were read, then for each piece of the body, then at its end. */
+/* NOLINTNEXTLINE(readability-function-size): the library's callback */
 static enum MHD_Result on_request(void *server_at, struct MHD_Connection *connection,
 				  const char *url, const char *method, const char *version,
 				  const char *data, size_t *size, void **exchange_at)
