@@ -139,7 +139,7 @@ static int create_all(struct call *call, struct rule **rules, size_t count)
 {
 	struct instance *instance;
 	struct listener *listener;
-	const char *wanted;
+	const char *wanted = NULL;
 	int error = call_listener_7(call, &instance, &listener);
 
 	for (size_t i = 0; i < count && error == 0; i++)
