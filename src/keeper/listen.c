@@ -24,7 +24,7 @@ static int set_option(int fd, int level, int name)
  * somebody else listens on is refused even when he shares it; it opens itself to the others of this
  * address afterwards. SO_REUSEADDR is for connections of an earlier life in TIME_WAIT.
  */
-static int socket_bind(const struct address *address, bool is_first)
+static int socket_bind(const struct address *address, bool is_first, bool is_shared)
 {
 	struct sockaddr_storage storage;
 	socklen_t size = address_to_sockaddr(address, &storage);
@@ -43,7 +43,7 @@ static int socket_bind(const struct address *address, bool is_first)
 		error = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
 	if (!error && bind(fd, (struct sockaddr *)&storage, size) < 0)
 		error = -errno;
-	if (!error && is_first)
+	if (!error && is_first && is_shared)
 		error = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
 	if (error) {
 		close(fd);
@@ -60,7 +60,7 @@ int sockets_listen(const struct address *address, unsigned count, int *ret_fds)
 	if (count > LIMIT_WORKERS)
 		return -EINVAL;
 	while (bound < count && !error) {
-		fds[bound] = socket_bind(address, bound == 0);
+		fds[bound] = socket_bind(address, bound == 0, count > 1);
 		if (fds[bound] < 0)
 			error = fds[bound];
 		else

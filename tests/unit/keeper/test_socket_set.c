@@ -165,6 +165,16 @@ static void strangers_are_seen(void **state)
 		close(fds[i]);
 }
 
+static void a_single_socket_is_not_shared(void **state)
+{
+	struct address address = free_address("127.0.0.1");
+	int fd;
+
+	assert_int_equal(sockets_listen(&address, 1, &fd), 0);
+	assert_int_equal(open_stranger(&address, SO_REUSEPORT, true), -1);
+	close(fd);
+}
+
 static void addresses_that_cannot_be(void **state)
 {
 	struct address address = free_address("127.0.0.1");
@@ -424,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listening_sockets_share),
 		cmocka_unit_test(strangers_are_seen),
+		cmocka_unit_test(a_single_socket_is_not_shared),
 		cmocka_unit_test(addresses_that_cannot_be),
 		cmocka_unit_test(both_families_on_one_port),
 		cmocka_unit_test(opens_keeps_and_retires),
