@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a change costs: building, checking and opening a snapshot, and one look-up in it.
- *   bench_snapshot [LISTENERS RULES TARGETS]   prints median and best of 15 runs of each
- *   bench_snapshot --write FILE                writes the small sample (the seed of fuzz_snapshot)
+ *   bench_snapshot [LISTENERS RULES TARGETS [WEIGHTS]]   CPU time: median and best of 15 runs
+ *                                              WEIGHTS: weights at random from 1 to this
+ *   bench_snapshot --write FILE                          writes the small sample (the seed of
+ * fuzz_snapshot)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +19,12 @@
 #define RUNS 15
 #define LOOKUPS 1000000
 
+/* CPU time of this thread, kernel included: a busy machine disturbs it least. */
 static double now_ms(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
@@ -59,7 +62,27 @@ static void bench_lookups(const struct snapshot *snapshot)
 	       (unsigned long long)(sum & 1));
 }
 
-static int bench(unsigned listeners, unsigned rules, unsigned targets)
+static void weights_at_random(struct rule *rule, unsigned most)
+{
+	for (size_t i = 0; i < rule->target_count; i++)
+		rule->targets[i]->weight = (uint16_t)(1 + (unsigned)random() % most);
+}
+
+static void model_weights(struct model *model, unsigned most)
+{
+	for (size_t i = 0; i < model->instance_count; i++) {
+		struct instance *instance = model->instances[i];
+
+		for (size_t j = 0; j < instance->listener_count; j++) {
+			struct listener *listener = instance->listeners[j];
+
+			for (size_t k = 0; k < listener->rule_count; k++)
+				weights_at_random(listener->rules[k], most);
+		}
+	}
+}
+
+static int bench(unsigned listeners, unsigned rules, unsigned targets, unsigned weights)
 {
 	double builds[RUNS], checks[RUNS], opens[RUNS];
 	struct snapshot snapshot = { 0 };
@@ -67,6 +90,8 @@ static int bench(unsigned listeners, unsigned rules, unsigned targets)
 	char why[200];
 
 	sample_large(&sample, listeners, rules, targets);
+	if (weights > 0)
+		model_weights(&sample.model, weights);
 	for (unsigned i = 0; i < RUNS; i++) {
 		double start = now_ms();
 		int fd;
@@ -120,13 +145,16 @@ static int write_small(const char *path)
 
 int main(int argc, char **argv)
 {
+	unsigned shape[4] = { 1000, 10, 10, 0 };
+
 	if (argc == 3 && strcmp(argv[1], "--write") == 0)
 		return write_small(argv[2]);
-	if (argc != 1 && argc != 4) {
-		fprintf(stderr, "usage: %s [LISTENERS RULES TARGETS] | --write FILE\n", argv[0]);
+	if (argc == 2 || argc == 3 || argc > 5) {
+		fprintf(stderr, "usage: %s [LISTENERS RULES TARGETS [WEIGHTS]] | --write FILE\n",
+			argv[0]);
 		return 2;
 	}
-	return argc == 4 ? bench((unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]),
-				 (unsigned)atoi(argv[3]))
-			 : bench(1000, 10, 10);
+	for (int i = 1; i < argc; i++)
+		shape[i - 1] = (unsigned)atoi(argv[i]);
+	return bench(shape[0], shape[1], shape[2], shape[3]);
 }

@@ -306,6 +306,14 @@ static void turns_are_those_of_nginx(void **state)
 		turns_by_nginx(weights, count, period, expected);
 		assert_memory_equal(turns, expected, period * sizeof(*turns));
 	}
+	/* The largest rule there can be: all weights, and the longest period. */
+	for (size_t i = 0; i < LIMIT_TARGETS_PER_RULE; i++)
+		weights[i] = (uint16_t)(i % 10 ? 99 + i % 2 : 1 + i / 10);
+	turns_layout(weights, LIMIT_TARGETS_PER_RULE, turns);
+	turns_by_nginx(weights, LIMIT_TARGETS_PER_RULE,
+		       turns_period(weights, LIMIT_TARGETS_PER_RULE), expected);
+	assert_memory_equal(turns, expected,
+			    sizeof(turns[0]) * turns_period(weights, LIMIT_TARGETS_PER_RULE));
 	memset(weights, 0, sizeof(weights));
 	assert_int_equal(turns_period(weights, 5), 0);
 	assert_int_equal(turns_period(weights, 0), 0);
