@@ -97,6 +97,19 @@ static inline uint32_t mask_not_letter(__m128i lanes)
 
 static inline const char *value_end(const char *at, const char *end)
 {
+	/* Most values end within 64 bytes: looking at all of them costs less than guessing how
+	 * many. */
+	if (end - at >= 4 * HTTP_BLOCK) {
+		const __m128i *block = (const __m128i *)at;
+		uint64_t mask = mask_controls(_mm_loadu_si128(block)) |
+				(uint64_t)mask_controls(_mm_loadu_si128(block + 1)) << 16 |
+				(uint64_t)mask_controls(_mm_loadu_si128(block + 2)) << 32 |
+				(uint64_t)mask_controls(_mm_loadu_si128(block + 3)) << 48;
+
+		if (mask)
+			return at + __builtin_ctzll(mask);
+		at += 4 * HTTP_BLOCK;
+	}
 	FIND_FIRST(at, end, mask_controls)
 }
 

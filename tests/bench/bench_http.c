@@ -122,8 +122,10 @@ static void measure(const char *what, const char *const *texts, size_t count,
 		for (unsigned slice = 0; slice < 7; slice++) {
 			double start = now_ns(), spent;
 
-			for (unsigned i = 0; i < ROUNDS; i++)
-				sum += run(texts[i % count], sizes[i % count], (enum step)last);
+			for (unsigned round = 0, i = 0; round < ROUNDS; round++) {
+				sum += run(texts[i], sizes[i], (enum step)last);
+				i = i + 1 < count ? i + 1 : 0;
+			}
 			spent = (now_ns() - start) / ROUNDS;
 			best = spent < best ? spent : best;
 		}

@@ -69,6 +69,9 @@ static void test_finds(void **state)
 		assert_int_equal(http_request_parse(head, (size_t)size, &request), 0);
 		assert_int_equal(http_cookie_find(head, &request, BYTES_LITERAL("s"), &value),
 				 finds[i].count);
+		assert_int_equal(
+			http_cookie_find(head, &request, BYTES_LITERAL(""), &(struct bytes){ 0 }),
+			0);
 		if (!bytes_equal(value, bytes_of(finds[i].value)))
 			fail_msg("%.*s: %s", (int)value.size, value.at, head);
 	}

@@ -39,6 +39,8 @@ static const struct edit_case cases[] = {
 	  "OPTIONS * HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
 	{ "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
 	  "OPTIONS * HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
+	{ "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n",
+	  "OPTIONS /x HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
 	{ "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
 	  "OPTIONS / HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
 	{ "OPTIONS http://a?b HTTP/1.1\r\nHost: a\r\n\r\n",

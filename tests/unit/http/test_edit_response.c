@@ -198,10 +198,18 @@ static void test_answers_refuse(void **state)
 		{ .status = 301, .location = BYTES_LITERAL("/a b") },
 		{ .status = 404, .date = BYTES_LITERAL("a\nb") },
 	};
-	char out[1024];
+	struct http_answer answer = { .status = 404 };
+	char out[1024], long_id[512];
 
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_int_equal(http_answer_write(&bad[i], out, sizeof(out)), -EINVAL);
+	answer.status = 200;
+	assert_true(http_answer_write(&answer, out, sizeof(out)) > 0);
+	answer.status = 999;
+	assert_true(http_answer_write(&answer, out, sizeof(out)) > 0);
+	answer.request_id = (struct bytes){ long_id, sizeof(long_id) };
+	memset(long_id, 'a', sizeof(long_id));
+	assert_int_equal(http_answer_write(&answer, out, sizeof(out)), -ENOBUFS);
 	assert_string_equal(http_status_text(599), "Unknown");
 }
 

@@ -56,6 +56,8 @@ static const struct reading readings[] = {
 	/* RFC 9110 section 5.5, RFC 9112 section 2.2: bare CR, bare LF, NUL and other controls */
 	{ GET("A: b\rc\r\n"), 400 },
 	{ GET("A: b\r\r\n"), 400 },
+	{ GET("A: b\rcd: e\r\n"), 400 },
+	{ GET("A: b\n\nc: d\r\n"), 400 },
 	{ GET("A: b\nc: d\r\n"), 400 },
 	{ GET("A: b\n\r\n"), 400 },
 	{ GET("A: b\0c\r\n"), 400 },
