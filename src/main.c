@@ -12,12 +12,16 @@
 #include "process/options.h"
 #include "proxy/proxy.h"
 
+#define LABEL_PREFIX "setia "
+
 static int run_process(int argc, char **argv, const char *name,
 		       int (*run)(const struct run_options *options))
 {
 	struct run_options options;
-	int parsed = run_options_parse(argc, argv, &options);
+	int parsed;
 
+	argv[0] += strlen(LABEL_PREFIX); /* the options' own errors begin with it */
+	parsed = run_options_parse(argc, argv, &options);
 	if (parsed)
 		return parsed < 0 ? COMMAND_MISUSED : COMMAND_DONE;
 	log_init(name, options.log_level, options.log_format);
@@ -83,7 +87,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 {
 	char label[32]; /* what getopt_long puts before its errors */
 
-	snprintf(label, sizeof(label), "setia %s", command->name);
+	snprintf(label, sizeof(label), LABEL_PREFIX "%s", command->name);
 	argv[0] = label;
 	return command->run(argc, argv);
 }
