@@ -255,15 +255,15 @@ static int record_generation(struct publisher *publisher)
 
 static int send_snapshot(struct publisher *publisher, int fd)
 {
+	struct message_header header = { .type = MESSAGE_PUBLISH };
 	int error = in_transaction(publisher, record_generation);
 
 	if (error != 0)
 		return error;
-	publisher->generation++;
+	header.generation = ++publisher->generation;
 	/* Until it is sent, the tasks belong to a generation that will never be live. */
 	publisher->adopts_tasks = true;
-	error = message_send(publisher->control->channel, MESSAGE_PUBLISH, publisher->generation,
-			     NULL, 0, &fd, 1);
+	error = message_send(publisher->control->channel, &header, NULL, &fd, 1);
 	publisher->adopts_tasks = error != 0;
 	return error;
 }

@@ -34,18 +34,22 @@ static bool give_up_on_failure(struct child *child, int error)
 static bool tell(struct child *child, enum message_type type, uint64_t generation,
 		 const void *payload, size_t size)
 {
+	const struct message_header header = { .type = type,
+					       .size = (uint32_t)size,
+					       .generation = generation };
+
 	if (child->channel < 0)
 		return false;
-	return give_up_on_failure(
-		child, message_send(child->channel, type, generation, payload, size, NULL, 0));
+	return give_up_on_failure(child, message_send(child->channel, &header, payload, NULL, 0));
 }
 
 static bool hand(struct child *child, enum message_type type, uint64_t generation, int fd)
 {
+	const struct message_header header = { .type = type, .generation = generation };
+
 	if (child->channel < 0)
 		return false;
-	return give_up_on_failure(child,
-				  message_send(child->channel, type, generation, NULL, 0, &fd, 1));
+	return give_up_on_failure(child, message_send(child->channel, &header, NULL, &fd, 1));
 }
 
 static void refuse(struct keeper *keeper, uint64_t generation, const char *why)

@@ -332,35 +332,59 @@ struct socket_retry socket_set_retry(struct socket_set *set, uint64_t now_ms)
 	return result;
 }
 
+/* A message being filled. */
+struct socket_batch {
+	int channel;
+	uint64_t generation;
+	struct message_socket rows[MESSAGE_FDS_MOST];
+	int fds[MESSAGE_FDS_MOST];
+	size_t count;
+};
+
+static int batch_send(struct socket_batch *batch)
+{
+	const struct message_header header = { .type = MESSAGE_SOCKETS,
+					       .size = (uint32_t)(batch->count *
+								  sizeof(batch->rows[0])),
+					       .generation = batch->generation };
+	int error = 0;
+
+	if (batch->count > 0)
+		error = message_send(batch->channel, &header, batch->rows, batch->fds,
+				     batch->count);
+	batch->count = 0;
+	return error;
+}
+
+static int batch_add(struct socket_batch *batch, uint64_t listener, uint32_t worker, int fd)
+{
+	batch->rows[batch->count] =
+		(struct message_socket){ .listener = listener, .worker = worker };
+	batch->fds[batch->count++] = fd;
+	return batch->count == MESSAGE_FDS_MOST ? batch_send(batch) : 0;
+}
+
+static bool must_be_sent(const struct socket_entry *entry)
+{
+	return !entry->retired_in && !entry->error && !entry->is_sent;
+}
+
 int socket_set_send(struct socket_set *set, int channel, uint64_t generation)
 {
-	struct message_socket rows[MESSAGE_FDS_MOST];
-	int fds[MESSAGE_FDS_MOST], error = 0;
-	size_t filled = 0;
+	struct socket_batch batch = { .channel = channel, .generation = generation };
+	int error = 0;
 
 	for (size_t i = 0; i < set->count && !error; i++) {
 		const struct socket_entry *entry = set->entries[i];
 
-		if (entry->retired_in || entry->error || entry->is_sent)
-			continue;
-		for (unsigned worker = 0; worker < set->workers && !error; worker++) {
-			rows[filled] = (struct message_socket){ .listener = entry->number,
-								.worker = worker };
-			fds[filled++] = entry->fds[worker];
-			if (filled < MESSAGE_FDS_MOST)
-				continue;
-			error = message_send(channel, MESSAGE_SOCKETS, generation, rows,
-					     sizeof(rows), fds, filled);
-			filled = 0;
-		}
+		for (unsigned worker = 0; must_be_sent(entry) && worker < set->workers && !error;
+		     worker++)
+			error = batch_add(&batch, entry->number, worker, entry->fds[worker]);
 	}
-	if (!error && filled > 0)
-		error = message_send(channel, MESSAGE_SOCKETS, generation, rows,
-				     filled * sizeof(rows[0]), fds, filled);
-	for (size_t i = 0; i < set->count && !error; i++) {
-		if (!set->entries[i]->retired_in && !set->entries[i]->error)
-			set->entries[i]->is_sent = true;
-	}
+	if (!error)
+		error = batch_send(&batch);
+	for (size_t i = 0; i < set->count && !error; i++)
+		set->entries[i]->is_sent |= must_be_sent(set->entries[i]);
 	return error;
 }
 

@@ -57,18 +57,16 @@ static int wait_for_room(int channel, int error, uint64_t deadline_ms)
 	return 0;
 }
 
-int message_send(int channel, enum message_type type, uint64_t generation, const void *payload,
-		 size_t size, const int *fds, size_t fd_count)
+int message_send(int channel, const struct message_header *header, const void *payload,
+		 const int *fds, size_t fd_count)
 {
-	struct message_header header = { .type = type,
-					 .size = (uint32_t)size,
-					 .generation = generation };
-	struct iovec parts[2] = { { &header, sizeof(header) }, { (void *)payload, size } };
-	struct msghdr envelope = { .msg_iov = parts, .msg_iovlen = size > 0 ? 2 : 1 };
+	struct iovec parts[2] = { { (void *)header, sizeof(*header) },
+				  { (void *)payload, header->size } };
+	struct msghdr envelope = { .msg_iov = parts, .msg_iovlen = header->size > 0 ? 2 : 1 };
 	uint64_t deadline_ms = clock_boot_ms() + SEND_TIMEOUT_MS;
 	union control_space control;
 
-	if (size > MESSAGE_PAYLOAD_MOST || fd_count > MESSAGE_FDS_MOST)
+	if (header->size > MESSAGE_PAYLOAD_MOST || fd_count > MESSAGE_FDS_MOST)
 		return -EMSGSIZE;
 	if (fd_count > 0)
 		attach_fds(&envelope, &control, fds, fd_count);

@@ -66,10 +66,10 @@ struct message {
 	char payload[MESSAGE_PAYLOAD_MOST];
 };
 
-/* Waits for room when the peer is slow. -EPIPE when the peer is gone, -ETIMEDOUT when it read
- * nothing for 5 s, or -errno. The fds stay the caller's. */
-int message_send(int channel, enum message_type type, uint64_t generation, const void *payload,
-		 size_t size, const int *fds, size_t fd_count);
+/* `header->size` bytes of payload. Waits for room when the peer is slow. -EPIPE when the peer is
+ * gone, -ETIMEDOUT when it read nothing for 5 s, or -errno. The fds stay the caller's. */
+int message_send(int channel, const struct message_header *header, const void *payload,
+		 const int *fds, size_t fd_count);
 
 /*
  * One message, never waits when the channel is non-blocking. 1 = received; 0 = peer closed; -EAGAIN

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -35,10 +36,13 @@ struct proxy {
 
 static int proxy_refuse(uint64_t generation, const char *why)
 {
+	const struct message_header header = { .type = MESSAGE_REFUSED,
+					       .size = (uint32_t)strlen(why),
+					       .generation = generation };
+
 	log_event(LOG_LEVEL_ERROR, "snapshot_refused", "generation",
 		  log_number((int64_t)generation), "why", why, NULL);
-	return message_send(CHILD_CHANNEL_FD, MESSAGE_REFUSED, generation, why, strlen(why), NULL,
-			    0);
+	return message_send(CHILD_CHANNEL_FD, &header, why, NULL, 0);
 }
 
 static int proxy_start_workers(struct proxy *proxy, int fd)
@@ -110,7 +114,7 @@ static int proxy_take_snapshot(struct proxy *proxy)
 	message_close_fds(message);
 	if (result == 0 && generation && generation->number != number) {
 		generation_unpin(generation);
-		strcpy(why, "its number is not the message's");
+		snprintf(why, sizeof(why), "its number is not the message's");
 		result = -EBADMSG;
 	}
 	if (result < 0)
@@ -174,8 +178,10 @@ static int proxy_tell_live(struct proxy *proxy)
 	if (slowest != proxy->sequence || proxy->live == slowest || !proxy->newest)
 		return 0;
 	proxy->live = slowest;
-	return message_send(CHILD_CHANNEL_FD, MESSAGE_LIVE, proxy->newest->number, NULL, 0, NULL,
-			    0);
+	return message_send(CHILD_CHANNEL_FD,
+			    &(struct message_header){ .type = MESSAGE_LIVE,
+						      .generation = proxy->newest->number },
+			    NULL, NULL, 0);
 }
 
 static bool proxy_is_ended(const struct proxy *proxy)

@@ -94,7 +94,9 @@ static void proxy_hears(void)
 		say("test", "proxy snapshot %" PRIu64 " sockets %zu", generation, sockets_held);
 		if (generation % 1000 == POISON)
 			_exit(9);
-		message_send(CHILD_CHANNEL_FD, MESSAGE_LIVE, generation, NULL, 0, NULL, 0);
+		message.header =
+			(struct message_header){ .type = MESSAGE_LIVE, .generation = generation };
+		message_send(CHILD_CHANNEL_FD, &message.header, NULL, NULL, 0);
 		break;
 	case MESSAGE_STOP:
 		say("test", "proxy stop");
@@ -178,7 +180,9 @@ static void control_obeys(const char *command)
 	}
 	if (fd < 0)
 		say("test", "control build %d", fd);
-	message_send(CHILD_CHANNEL_FD, MESSAGE_PUBLISH, announced, NULL, 0, &fd, 1);
+	message_send(CHILD_CHANNEL_FD,
+		     &(struct message_header){ .type = MESSAGE_PUBLISH, .generation = announced },
+		     NULL, &fd, 1);
 	close(fd);
 }
 

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -33,6 +32,13 @@ static void pair_close(int ends[2])
 	close(ends[1]);
 }
 
+static int send_as(int channel, struct message_header header, const int *fds, size_t fd_count)
+{
+	static const char payload[MESSAGE_PAYLOAD_MOST + 1] = { 7, 7 };
+
+	return message_send(channel, &header, payload, fds, fd_count);
+}
+
 static size_t descriptors_open(void)
 {
 	size_t count = 0;
@@ -45,24 +51,25 @@ static size_t descriptors_open(void)
 static void round_trip(void **state)
 {
 	int ends[2], fds[MESSAGE_FDS_MOST], pipe_ends[2];
-	char *payload = malloc(MESSAGE_PAYLOAD_MOST);
 	char byte = 0;
 
 	pair_open(ends);
 	assert_int_equal(pipe(pipe_ends), 0);
 	for (size_t i = 0; i < MESSAGE_FDS_MOST; i++)
 		fds[i] = pipe_ends[1];
-	memset(payload, 7, MESSAGE_PAYLOAD_MOST);
 	assert_int_equal(message_receive(ends[1], &message), -EAGAIN);
-	assert_int_equal(message_send(ends[0], MESSAGE_SOCKETS, UINT64_MAX, payload,
-				      MESSAGE_PAYLOAD_MOST, fds, MESSAGE_FDS_MOST),
+	assert_int_equal(send_as(ends[0],
+				 (struct message_header){ MESSAGE_SOCKETS, MESSAGE_PAYLOAD_MOST,
+							  UINT64_MAX },
+				 fds, MESSAGE_FDS_MOST),
 			 0);
-	assert_int_equal(message_send(ends[0], MESSAGE_LIVE, 9, NULL, 0, NULL, 0), 0);
+	assert_int_equal(send_as(ends[0], (struct message_header){ MESSAGE_LIVE, 0, 9 }, NULL, 0),
+			 0);
 	assert_int_equal(message_receive(ends[1], &message), 1);
 	assert_int_equal(message.header.type, MESSAGE_SOCKETS);
 	assert_int_equal(message.header.size, MESSAGE_PAYLOAD_MOST);
 	assert_true(message.header.generation == UINT64_MAX);
-	assert_memory_equal(message.payload, payload, MESSAGE_PAYLOAD_MOST);
+	assert_memory_equal(message.payload, "\7\7\0", 3);
 	assert_int_equal(message.fd_count, MESSAGE_FDS_MOST);
 	assert_int_equal(fcntl(message.fds[5], F_GETFD), FD_CLOEXEC);
 	assert_int_equal(write(message.fds[MESSAGE_FDS_MOST - 1], "x", 1), 1);
@@ -74,18 +81,20 @@ static void round_trip(void **state)
 	assert_int_equal(message.fd_count, 0);
 	pair_close(pipe_ends);
 	pair_close(ends);
-	free(payload);
 }
 
 static void roofs_of_sending(void **state)
 {
-	static const char payload[MESSAGE_PAYLOAD_MOST + 1];
 	int ends[2], fds[MESSAGE_FDS_MOST + 1] = { 0 };
 
 	pair_open(ends);
-	assert_int_equal(message_send(ends[0], MESSAGE_LIVE, 1, payload, sizeof(payload), NULL, 0),
-			 -EMSGSIZE);
-	assert_int_equal(message_send(ends[0], MESSAGE_LIVE, 1, NULL, 0, fds, MESSAGE_FDS_MOST + 1),
+	assert_int_equal(
+		send_as(ends[0],
+			(struct message_header){ MESSAGE_LIVE, MESSAGE_PAYLOAD_MOST + 1, 1 }, NULL,
+			0),
+		-EMSGSIZE);
+	assert_int_equal(send_as(ends[0], (struct message_header){ MESSAGE_LIVE, 0, 1 }, fds,
+				 MESSAGE_FDS_MOST + 1),
 			 -EMSGSIZE);
 	pair_close(ends);
 }
@@ -147,7 +156,8 @@ static void no_descriptors_left(void **state)
 	int ends[2], fds[3] = { 0, 0, 0 };
 
 	pair_open(ends);
-	assert_int_equal(message_send(ends[0], MESSAGE_SOCKETS, 1, NULL, 0, fds, 3), 0);
+	assert_int_equal(send_as(ends[0], (struct message_header){ MESSAGE_SOCKETS, 0, 1 }, fds, 3),
+			 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	small = limit;
 	small.rlim_cur = (rlim_t)(ends[1] > ends[0] ? ends[1] : ends[0]) + 2;
@@ -163,14 +173,17 @@ static void peer_is_gone(void **state)
 	int ends[2];
 
 	pair_open(ends);
-	assert_int_equal(message_send(ends[0], MESSAGE_LIVE, 1, NULL, 0, NULL, 0), 0);
+	assert_int_equal(send_as(ends[0], (struct message_header){ MESSAGE_LIVE, 0, 1 }, NULL, 0),
+			 0);
 	close(ends[0]);
 	assert_int_equal(message_receive(ends[1], &message), 1); /* what was said before is heard */
 	assert_int_equal(message_receive(ends[1], &message), 0);
-	assert_int_equal(message_send(ends[1], MESSAGE_LIVE, 1, NULL, 0, NULL, 0), -EPIPE);
+	assert_int_equal(send_as(ends[1], (struct message_header){ MESSAGE_LIVE, 0, 1 }, NULL, 0),
+			 -EPIPE);
 	close(ends[1]);
 	pair_open(ends); /* the peer left without reading */
-	assert_int_equal(message_send(ends[1], MESSAGE_LIVE, 1, NULL, 0, NULL, 0), 0);
+	assert_int_equal(send_as(ends[1], (struct message_header){ MESSAGE_LIVE, 0, 1 }, NULL, 0),
+			 0);
 	close(ends[0]);
 	assert_int_equal(message_receive(ends[1], &message), 0);
 	close(ends[1]);
