@@ -100,7 +100,7 @@ static int call(const char *answer, char *request, size_t room, json_t **ret_res
 	client_close(client);
 	peer_end(&peer);
 	if (request)
-		snprintf(request, room, "%s", peer.request);
+		snprintf(request, room, "%.*s", (int)room - 1, peer.request);
 	return error;
 }
 
