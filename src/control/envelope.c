@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "process/log.h"
@@ -41,10 +42,36 @@ char *envelope_success(json_t *output, const char *request_id)
 	return wrap(json_incref(output));
 }
 
+/* "Url" of "Rules[0].Url". */
+static const char *last_part(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot ? dot + 1 : path;
+}
+
+/* Sentences of the model name a field, not where it stands; who sent a list needs the place. */
+static void write_message(const struct problem *problem, char *message, size_t room)
+{
+	const char *field = problem->field;
+	const char *part = last_part(field);
+	size_t size = strlen(part);
+
+	if (strstr(problem->text, field))
+		(void)snprintf(message, room, "%s", problem->text);
+	else if (strncmp(problem->text, part, size) == 0)
+		(void)snprintf(message, room, "%s%s", field, problem->text + size);
+	else
+		(void)snprintf(message, room, "%s: %s", field, problem->text);
+}
+
 char *envelope_problem(const struct problem *problem, const char *request_id)
 {
+	char message[sizeof(problem->field) + sizeof(problem->text) + 2];
+
+	write_message(problem, message, sizeof(message));
 	return wrap(json_pack("{s:{s:s,s:s},s:s}", "Error", "Code", problem->code, "Message",
-			      problem->text, "RequestId", request_id));
+			      message, "RequestId", request_id));
 }
 
 int problem_of_error(int error, const char *request_id, struct problem *problem)

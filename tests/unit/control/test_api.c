@@ -17,6 +17,7 @@
 #include "api_fixture.h"
 #include "base/clock.h"
 #include "control/credential.h"
+#include "control/envelope.h"
 #include "control/rate.h"
 
 static void expect_header(const char *name, const char *value, const char *code)
@@ -336,6 +337,29 @@ static void test_call_from_inside(void **state)
 	json_decref(input);
 }
 
+static void expect_envelope(const char *field, const char *text, const char *message)
+{
+	struct problem problem = { .code = "InvalidParameter" };
+	char wanted[200];
+	char *answer;
+
+	snprintf(problem.field, sizeof(problem.field), "%s", field);
+	snprintf(problem.text, sizeof(problem.text), "%s", text);
+	snprintf(wanted, sizeof(wanted), "\"Message\":\"%s\"", message);
+	answer = envelope_problem(&problem, "id");
+	assert_non_null(strstr(answer, wanted));
+	free(answer);
+}
+
+static void test_message_names_the_place(void **state)
+{
+	expect_envelope("", "No.", "No.");
+	expect_envelope("Url", "Url must go.", "Url must go.");
+	expect_envelope("Rules[1].Url", "Rules[1].Url must go.", "Rules[1].Url must go.");
+	expect_envelope("Rules[1].Url", "Url must go.", "Rules[1].Url must go.");
+	expect_envelope("Rules[1].Url", "There is one.", "Rules[1].Url: There is one.");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -355,6 +379,7 @@ int main(void)
 		TEST(test_store_that_fails),
 		TEST(test_client_token),
 		TEST(test_call_from_inside),
+		TEST(test_message_names_the_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
