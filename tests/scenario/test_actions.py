@@ -27,12 +27,9 @@ def refused(api, code, action, **fields):
 
 @pytest.fixture
 def balancer(setia):
-    made = setia.load_balancer()
+    made = setia.borrow_balancer()
     yield made
-    try:
-        setia.api.change("DeleteLoadBalancer", LoadBalancerIds=[made])
-    except ApiError as error:
-        assert error.code == "InvalidParameter.LBIdNotFound"
+    setia.return_balancer(made)
 
 
 # Instances
@@ -182,6 +179,24 @@ def test_delete_guard_for_many_targets(setia, api):
     site.delete()
 
 
+def test_delete_guard_for_many_deletions(make_setia, own_clock):
+    """Thirty in five minutes, whatever ForceDelete says."""
+    setia = make_setia(clock=own_clock).start()
+    made = setia.api.change("CreateLoadBalancer", LoadBalancerType="OPEN", Vip="127.0.0.1",
+                            Number=20)["LoadBalancerIds"]
+    more = setia.api.change("CreateLoadBalancer", LoadBalancerType="OPEN", Vip="127.0.0.1",
+                            Number=12)["LoadBalancerIds"]
+    setia.api.change("DeleteLoadBalancer", LoadBalancerIds=made)
+    for identity in more[:10]:
+        setia.api.change("DeleteLoadBalancer", LoadBalancerIds=[identity])
+    for force in (False, True):
+        refused(setia.api, "FailedOperation.FrequencyCheckRisk", "DeleteLoadBalancer",
+                LoadBalancerIds=[more[10]], ForceDelete=force)
+    own_clock.advance(301)
+    setia.api.change("DeleteLoadBalancer", LoadBalancerIds=[more[10]])
+    setia.stop()
+
+
 # Listeners
 
 
@@ -244,7 +259,7 @@ def test_create_describe_modify_delete_listener(api, balancer):
     ({"Scheduler": "IP_HASH"}, "InvalidParameterValue"),
     ({"KeepaliveEnable": 2}, "InvalidParameterValue"),
     ({"EndPort": 90}, "UnsupportedOperation"),
-    ({"FullEndPorts": True}, "UnsupportedOperation"),
+    ({"FullEndPorts": [90]}, "UnsupportedOperation"),
     ({"LoadBalancerId": "lb-00000000"}, "InvalidParameter.LBIdNotFound"),
     ({"Nonsense": 1}, "UnknownParameter"),
 ])

@@ -287,8 +287,8 @@ def test_errors_before_the_api(plain, tmp_path):
     done = command("apply", str(path), "--api", f"http://127.0.0.1:{plain.port}",
                    "--data", str(tmp_path))
     assert done.returncode == 1 and "credentials" in done.stderr
-    done = run(plain, "apply", str(path), environment={"SETIA_SECRET_ID": "AKIDnobody",
-                                                       "SETIA_SECRET_KEY": "x"})
+    done = command("apply", str(path), "--api", f"http://127.0.0.1:{plain.port}",
+                   environment={"SETIA_SECRET_ID": "AKIDnobody", "SETIA_SECRET_KEY": "x"})
     assert done.returncode == 1 and "AuthFailure.SecretIdNotFound" in done.stderr
 
 

@@ -171,6 +171,7 @@ class Backend:
         except (EOFError, OSError):
             pass
         finally:
+            peer.is_ended = True
             peer.close()
 
     @property

@@ -16,12 +16,14 @@ class Clock:
             file.write(struct.pack("<qq", 0, 0))
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), 16)
+        # Written as whole words: a reader must never see half of a number.
+        self._words = memoryview(self._map).cast("q")
         self.boot_ms = 0
         self.wall_ms = 0
 
     def _write(self):
-        struct.pack_into("<q", self._map, 0, self.boot_ms)
-        struct.pack_into("<q", self._map, 8, self.wall_ms)
+        self._words[0] = self.boot_ms
+        self._words[1] = self.wall_ms
 
     def advance(self, seconds):
         """Time passes: both clocks go on."""
@@ -47,4 +49,5 @@ class Clock:
         self.advance((fraction - self.boot()) % 1.0)
 
     def close(self):
+        self._words.release()
         self._map.close()

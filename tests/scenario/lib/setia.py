@@ -78,6 +78,7 @@ class Setia:
         self.environment = dict(environment or {})
         self.port = port or free_port()
         self.process = None
+        self.spare = []
         now = clock.wall if clock else time.time
         self.api = Api(self.port, SECRET_ID, SECRET_KEY, now)
 
@@ -208,6 +209,17 @@ class Setia:
 
     # Configuration shortcuts, each waited for until it is live
 
+    def borrow_balancer(self):
+        """An instance without listeners. Deleting instances is limited to 30 in 5 minutes, so tests that
+        need any instance give it back instead."""
+        return self.spare.pop() if self.spare else self.load_balancer()
+
+    def return_balancer(self, identity):
+        for listener in self.api.call("DescribeListeners", LoadBalancerId=identity)["Listeners"]:
+            self.api.call("DeleteListener", LoadBalancerId=identity,
+                          ListenerId=listener["ListenerId"])
+        self.spare.append(identity)
+
     def load_balancer(self, **fields):
         response = self.api.change("CreateLoadBalancer",
                                    **{"LoadBalancerType": "OPEN", "Vip": "127.0.0.1", **fields})
@@ -224,7 +236,7 @@ class Site:
     def __init__(self, setia, backends, weights, rule):
         self.setia, self.api = setia, setia.api
         self.port = free_port()
-        self.load_balancer = setia.load_balancer()
+        self.load_balancer = setia.borrow_balancer()
         listener = {name: rule.pop(name) for name in ("KeepaliveEnable",) if name in rule}
         self.listener = self.api.call(
             "CreateListener", LoadBalancerId=self.load_balancer, Ports=[self.port],
@@ -282,8 +294,7 @@ class Site:
         return fetch(self.port, path, **options)
 
     def delete(self):
-        self.api.change("DeleteLoadBalancer", LoadBalancerIds=[self.load_balancer],
-                        ForceDelete=True)
+        self.setia.return_balancer(self.load_balancer)
 
 
 __all__ = ["BINARY", "ROOT", "SECRET_ID", "SECRET_KEY", "Setia", "Site", "accepts", "command",

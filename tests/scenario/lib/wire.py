@@ -4,7 +4,7 @@
 import socket
 import time
 
-from lib.wait import SLOW
+from lib.wait import SLOW, until
 
 TIMEOUT = 5.0
 
@@ -77,6 +77,20 @@ class Connection:
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
+
+    def wait_taken(self):
+        """Until the peer, on this machine, has accepted the connection and read all that was sent."""
+        until(self._is_taken, self.timeout / SLOW, "the peer to read what was sent", every=0.005)
+        return self
+
+    def _is_taken(self):
+        (_, here), (_, there) = self.socket.getsockname(), self.socket.getpeername()
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            for line in file.readlines()[1:]:
+                words = line.split()
+                if (words[1].endswith(f":{there:04X}") and words[2].endswith(f":{here:04X}")):
+                    return words[9] != "0" and int(words[4].partition(":")[2], 16) == 0
+        return False
 
     def half_close(self):
         self.socket.shutdown(socket.SHUT_WR)
