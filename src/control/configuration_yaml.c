@@ -51,7 +51,7 @@ static int integer_base(struct bytes text)
 	if (at == text.size)
 		return 0;
 	for (; at < text.size; at++) {
-		if (!memchr(digits, text.at[at], strlen(digits)))
+		if (!text.at[at] || !strchr(digits, text.at[at]))
 			return 0;
 	}
 	return base;
