@@ -85,7 +85,9 @@ class Peer:
         done = subprocess.run(
             pin(-1) + ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(HERE / "peers" / "browser.lua"),
                        f"http://127.0.0.1:{self.ports[which]}/", "--", *arguments],
-            capture_output=True, text=True, check=True)
+            capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"bench: wrk: {done.stdout}{done.stderr}")
         used = cpu_seconds(self.process.pid) - before
         requests = int(re.search(r"(\d+) requests in", done.stdout).group(1))
         if re.search(r"Non-2xx|Socket errors", done.stdout) or not requests:
