@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-#include "http/classes.h"
 #include "http/names.h"
+#include "http/search.h"
 
 /* Connection cannot take these away: they are end to end, or written by the balancer in any case.
  */

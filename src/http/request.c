@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "http/classes.h"
 #include "http/parse.h"
+#include "http/search.h"
 
 enum {
 	BAD_REQUEST = 400,

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "http/classes.h"
 #include "http/parse.h"
+#include "http/search.h"
 
 /* "HTTP/1.d" SP 3DIGIT [SP reason] CRLF. Returns where the fields begin, or 0. */
 static uint32_t line_parse(const char *head, size_t size, struct http_response *ret)

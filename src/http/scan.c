@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "http/classes.h"
+#include "http/search.h"
 
 #define STEP 64
 

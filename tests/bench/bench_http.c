@@ -45,8 +45,8 @@ static const char *const responses[] = {
 	"ETag: W/\"2b-abcdefghijkl\"\r\nDate: Tue, 11 Jun 2024 09:00:00 GMT\r\n"
 	"Set-Cookie: sid=xyz; Path=/; HttpOnly\r\nConnection: keep-alive\r\n"
 	"Keep-Alive: timeout=5\r\nTransfer-Encoding: chunked\r\n\r\n",
-	"HTTP/1.1 304 Not Modified\r\nServer: nginx\r\nDate: Tue, 11 Jun 2024 09:00:00 GMT\r\n"
-	"ETag: \"6666b2c0-264\"\r\nCache-Control: max-age=600\r\n\r\n",
+	("HTTP/1.1 304 Not Modified\r\nServer: nginx\r\nDate: Tue, 11 Jun 2024 09:00:00 GMT\r\n"
+	 "ETag: \"6666b2c0-264\"\r\nCache-Control: max-age=600\r\n\r\n"),
 };
 
 static const struct http_request_edit request_edit = {

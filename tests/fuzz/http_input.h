@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A run of the heap of exactly this size, so that the sanitizer sees a byte too far. */
 static inline char *exact_copy(const void *data, size_t size)
 {
-	char *copy = malloc(size ? size : 1);
+	char *copy = calloc(1, size ? size : 1);
 
 	MUST(copy);
 	if (size)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a head ends; and the searches of classes.h against the plain loop they must agree with. */
+/* Where a head ends; and the searches of search.h against the plain loop they must agree with. */
 #include "heads.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "http/classes.h"
+#include "http/search.h"
 
 static const struct {
 	const char *raw;
