@@ -2,6 +2,7 @@
 /* argv to the command that it names; nothing else. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "command/command.h"
@@ -18,13 +19,18 @@ static int run_process(int argc, char **argv, const char *name,
 		       int (*run)(const struct run_options *options))
 {
 	struct run_options options;
+	char title[16]; /* all that the kernel keeps */
 	int parsed;
 
+	/* For ps and top: a child is started as /proc/self/exe and would be called "exe". */
+	snprintf(title, sizeof(title), "setia-%s", name);
+	prctl(PR_SET_NAME, title);
 	argv[0] += strlen(LABEL_PREFIX); /* the options' own errors begin with it */
 	parsed = run_options_parse(argc, argv, &options);
 	if (parsed)
 		return parsed < 0 ? COMMAND_MISUSED : COMMAND_DONE;
 	log_init(name, options.log_level, options.log_format);
+	prctl(PR_SET_NAME, argv[0]); /* what ps and top show: three processes of one file */
 	if (clock_init()) {
 		log_event(LOG_LEVEL_ERROR, "clock_file_unreadable", NULL);
 		return COMMAND_FAILED;
