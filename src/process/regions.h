@@ -14,11 +14,16 @@
 #include "model/limits.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 1
+#define REGIONS_VERSION 2
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
 	_Alignas(64) _Atomic uint64_t turn; /* rises by one with every scheduled request */
+	/* Where the period stands relative to it, so that a new proxy goes on where the last one
+	 * was. Written by the proxy's main thread. */
+	_Atomic uint64_t rule; /* number: whose turn this slot counts */
+	_Atomic uint64_t offset;
+	_Atomic uint32_t period;
 };
 
 struct regions {

@@ -45,6 +45,23 @@ static uint64_t offset_to(uint64_t turn, uint64_t position, uint32_t count)
 	return (position + count - turn % count) % count;
 }
 
+/* The first generation of a proxy: what the one before it left, if it was about the same turns. */
+static uint64_t offset_kept(const struct region_turn *kept, const struct snapshot_rule *rule,
+			    uint64_t turn)
+{
+	if (atomic_load_explicit(&kept->rule, memory_order_relaxed) != rule->number ||
+	    atomic_load_explicit(&kept->period, memory_order_relaxed) != rule->turns.count)
+		return offset_to(turn, 0, rule->turns.count);
+	return atomic_load_explicit(&kept->offset, memory_order_relaxed);
+}
+
+static void offset_keep(struct region_turn *kept, const struct snapshot_rule *rule, uint64_t offset)
+{
+	atomic_store_explicit(&kept->rule, rule->number, memory_order_relaxed);
+	atomic_store_explicit(&kept->period, rule->turns.count, memory_order_relaxed);
+	atomic_store_explicit(&kept->offset, offset, memory_order_relaxed);
+}
+
 static uint64_t offset_of_rule(const struct generation *generation,
 			       const struct generation *previous, const uint32_t *old_rows,
 			       const struct regions *regions, const struct snapshot_rule *rule)
@@ -57,6 +74,8 @@ static uint64_t offset_of_rule(const struct generation *generation,
 
 	if (!rule->turns.count)
 		return 0;
+	if (!previous)
+		return offset_kept(&regions->turns[rule->slot], rule, turn);
 	if (old_row == SNAPSHOT_NONE)
 		return offset_to(turn, 0, rule->turns.count);
 	old = &previous->snapshot.rules[old_row];
@@ -71,7 +90,7 @@ static uint64_t offset_of_rule(const struct generation *generation,
 }
 
 static int offsets_make(struct generation *generation, const struct generation *previous,
-			const struct regions *regions)
+			struct regions *regions)
 {
 	const struct snapshot *snapshot = &generation->snapshot;
 	uint32_t *old_rows = NULL;
@@ -84,14 +103,18 @@ static int offsets_make(struct generation *generation, const struct generation *
 		if (!old_rows)
 			return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < snapshot->rule_count; i++)
-		generation->turn_offsets[i] = offset_of_rule(generation, previous, old_rows,
-							     regions, &snapshot->rules[i]);
+	for (uint32_t i = 0; i < snapshot->rule_count; i++) {
+		const struct snapshot_rule *rule = &snapshot->rules[i];
+
+		generation->turn_offsets[i] =
+			offset_of_rule(generation, previous, old_rows, regions, rule);
+		offset_keep(&regions->turns[rule->slot], rule, generation->turn_offsets[i]);
+	}
 	free(old_rows);
 	return 0;
 }
 
-int generation_open(int fd, const struct generation *previous, const struct regions *regions,
+int generation_open(int fd, const struct generation *previous, struct regions *regions,
 		    struct generation **ret, char *why, size_t why_size)
 {
 	struct generation *generation = calloc(1, sizeof(*generation));

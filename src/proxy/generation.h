@@ -22,7 +22,7 @@ struct generation {
  * Opens the snapshot in `fd` with one reference. `previous` (may be NULL) tells where the turns
  * stand. -EBADMSG with the reason in `why`, or -errno.
  */
-int generation_open(int fd, const struct generation *previous, const struct regions *regions,
+int generation_open(int fd, const struct generation *previous, struct regions *regions,
 		    struct generation **ret, char *why, size_t why_size);
 void generation_pin(struct generation *generation);
 /* Returns NULL; accepts it. */

@@ -132,7 +132,7 @@ static void test_edits_go_on_with_whose_turn_it_was(void **state)
 static void test_shares_are_exact_through_many_edits(void **state)
 {
 	uint64_t numbers[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-	struct generation *generation = follow(NULL, 9, numbers, tens, 4);
+	struct generation *generation = follow(NULL, 19, numbers, tens, 4);
 	unsigned counts[9] = { 0 };
 
 	/* Between edits every server is at most one request from its share. */
@@ -140,12 +140,29 @@ static void test_shares_are_exact_through_many_edits(void **state)
 		size_t count = 4 + edit % 4;
 
 		memset(counts, 0, sizeof(counts));
-		generation = follow(generation, 9, numbers, tens, count);
+		generation = follow(generation, 19, numbers, tens, count);
 		for (size_t i = 0; i < count * 3 + edit % 5; i++)
 			counts[next(generation)]++;
 		for (size_t i = 0; i < count; i++)
 			assert_in_range(counts[numbers[i]], 3, 5);
 	}
+	generation_unpin(generation);
+}
+
+static void test_another_proxy_goes_on(void **state)
+{
+	struct generation *generation = follow(NULL, 9, (uint64_t[]){ 1, 2, 3 }, tens, 3);
+
+	next(generation);
+	generation = follow(generation, 9, (uint64_t[]){ 1, 2 }, tens, 2);
+	assert_int_equal(next(generation), 2);
+	generation_unpin(generation);
+	/* The process died; the region lives on. */
+	generation = follow(NULL, 9, (uint64_t[]){ 1, 2 }, tens, 2);
+	assert_int_equal(next(generation), 1);
+	generation_unpin(generation);
+	generation = follow(NULL, 9, (uint64_t[]){ 1, 2 }, tens, 2);
+	assert_int_equal(next(generation), 2);
 	generation_unpin(generation);
 }
 
@@ -201,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_a_new_rule_begins_at_its_beginning),
 		cmocka_unit_test(test_edits_go_on_with_whose_turn_it_was),
 		cmocka_unit_test(test_shares_are_exact_through_many_edits),
+		cmocka_unit_test(test_another_proxy_goes_on),
 		cmocka_unit_test(test_no_server_has_no_turn),
 		cmocka_unit_test(test_what_is_not_a_snapshot_is_refused),
 	};
