@@ -30,9 +30,6 @@ static int run_process(int argc, char **argv, const char *name,
 	if (parsed)
 		return parsed < 0 ? COMMAND_MISUSED : COMMAND_DONE;
 	log_init(name, options.log_level, options.log_format);
-	/* What ps and top show: three processes of one file. */
-	snprintf(title, sizeof(title), "setia-%s", name);
-	prctl(PR_SET_NAME, title);
 	if (clock_init()) {
 		log_event(LOG_LEVEL_ERROR, "clock_file_unreadable", NULL);
 		return COMMAND_FAILED;
