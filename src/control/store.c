@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The database as an open thing: opening it, transactions, running statements, and reading rows
- * without trusting them. Control's one thread; `struct store` owns the connection, the prepared
- * statements and the bitmaps of slots.
+ * The database as an open thing: opening it, transactions, and running statements. Control's one
+ * thread; `struct store` owns the connection, the prepared statements and the bitmaps of slots.
  */
 #include "control/store_internal.h"
 
@@ -272,119 +271,31 @@ int store_run_values(struct store *store, enum statement which, const struct val
 	return error;
 }
 
-int store_query(struct store *store, enum statement which, const struct value *values, size_t count,
-		const char *table, int (*each)(struct row *row, void *context), void *context)
+int store_query(struct store *store, const struct query *query, void *context)
 {
-	struct row row = { .statement = store->statements[which], .table = table };
+	struct row row = {
+		.statement = store->statements[query->statement],
+		.table = query->table,
+	};
 	int result, error = check_transaction(store);
 
 	if (error != 0)
 		return error;
-	result = bind_values(row.statement, values, count);
+	result = bind_values(row.statement, query->values, query->count);
 	while (result == SQLITE_OK || result == SQLITE_ROW) {
 		result = sqlite3_step(row.statement);
 		if (result != SQLITE_ROW)
 			break;
-		error = each(&row, context);
+		error = query->each(&row, context);
 		if (error == 0)
 			error = row.error;
 		if (error != 0)
 			break;
 	}
-	if (error == 0 && result != SQLITE_DONE && result != SQLITE_ROW)
-		error = store_error(store, result, statement_texts[which]);
+	if (error == 0 && result != SQLITE_DONE)
+		error = store_error(store, result, statement_texts[query->statement]);
 	finish(row.statement);
-	return error < 0 ? error : 0;
-}
-
-int row_bad(struct row *row, int column, const char *why)
-{
-	if (row->error != 0)
-		return row->error;
-	row->error = -EBADMSG;
-	log_event(LOG_LEVEL_ERROR, "store_damaged", "table", row->table, "row",
-		  log_number(sqlite3_column_int64(row->statement, 0)), "column",
-		  sqlite3_column_name(row->statement, column), "reason", why, NULL);
-	return row->error;
-}
-
-int64_t row_integer(struct row *row, int column, int64_t least, int64_t most)
-{
-	int64_t value;
-
-	if (row->error != 0)
-		return 0;
-	if (sqlite3_column_type(row->statement, column) != SQLITE_INTEGER) {
-		row_bad(row, column, "no integer");
-		return 0;
-	}
-	value = sqlite3_column_int64(row->statement, column);
-	if (value < least || value > most) {
-		row_bad(row, column, "out of range");
-		return 0;
-	}
-	return value;
-}
-
-/* Only what JSON can carry: an answer has to be able to show it. */
-static bool is_utf8(const char *text, size_t size)
-{
-	json_t *probe;
-	size_t i = 0;
-
-	while (i < size && (unsigned char)text[i] < 0x80)
-		i++;
-	if (i == size)
-		return true;
-	probe = json_stringn(text, size);
-	json_decref(probe);
-	return probe != NULL;
-}
-
-const char *row_text(struct row *row, int column, size_t most)
-{
-	const char *text;
-	size_t size;
-
-	if (row->error != 0)
-		return "";
-	if (sqlite3_column_type(row->statement, column) != SQLITE_TEXT) {
-		row_bad(row, column, "no text");
-		return "";
-	}
-	text = (const char *)sqlite3_column_text(row->statement, column);
-	if (!text) {
-		row->error = -ENOMEM;
-		return "";
-	}
-	size = (size_t)sqlite3_column_bytes(row->statement, column);
-	if (size > most)
-		row_bad(row, column, "too long");
-	else if (strlen(text) != size || !is_utf8(text, size))
-		row_bad(row, column, "no UTF-8 text");
-	return row->error == 0 ? text : "";
-}
-
-char *row_text_copy(struct row *row, int column, size_t most)
-{
-	const char *text = row_text(row, column, most);
-	char *copy = row->error == 0 ? strdup(text) : NULL;
-
-	if (row->error == 0 && !copy)
-		row->error = -ENOMEM;
-	return copy;
-}
-
-void row_text_into(struct row *row, int column, char *out, size_t room)
-{
-	const char *text = row_text(row, column, room - 1);
-
-	memcpy(out, text, strlen(text) + 1);
-}
-
-bool row_is_null(struct row *row, int column)
-{
-	return sqlite3_column_type(row->statement, column) == SQLITE_NULL;
+	return error;
 }
 
 static int read_number(struct row *row, void *context)
@@ -397,10 +308,10 @@ static int read_number(struct row *row, void *context)
 
 int store_get_number(struct store *store, const char *name, int64_t *ret_value)
 {
-	const struct value values[] = { value_text(name) };
+	const struct value value = value_text(name);
+	const struct query query = { STATEMENT_GET_NUMBER, "number", read_number, &value, 1 };
 	int64_t number;
-	int error =
-		store_query(store, STATEMENT_GET_NUMBER, values, 1, "number", read_number, &number);
+	int error = store_query(store, &query, &number);
 
 	if (error == -EALREADY) {
 		*ret_value = number;

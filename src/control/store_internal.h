@@ -10,10 +10,10 @@
 #include <sqlite3.h>
 
 #include "control/store.h"
+#include "control/store_row.h"
 
 #define STORE_APPLICATION_ID 0x53544941 /* "STIA": the file says whose it is */
 #define STORE_BUSY_TIMEOUT_MS 2000 /* another process (a backup) holds the lock: wait this long */
-#define STORE_TEXT_MOST (1 << 20) /* bytes of one text that is read back */
 #define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
 
 extern const char schema_sql[]; /* schema.sql, embedded by the build */
@@ -114,27 +114,19 @@ static inline struct value value_blob(const void *data, size_t size)
 int store_run_values(struct store *store, enum statement which, const struct value *values,
 		     size_t count);
 
-/* A row that is being read: the first bad column is remembered and logged once. */
-struct row {
-	sqlite3_stmt *statement;
+/* A statement that returns rows, its values, and who reads them. `table` is for the log. */
+struct query {
+	enum statement statement;
 	const char *table;
-	int error; /* 0, -EBADMSG or -ENOMEM */
+	int (*each)(struct row *row, void *context);
+	const struct value *values;
+	size_t count;
 };
-
 /*
- * Calls `each` for every row; it returns 0 to go on, 1 to stop, or -errno. A row->error it left
- * behind ends the query too.
+ * Calls `each` for every row; it returns 0 to go on or -errno to end the query with that. An error
+ * that it leaves in the row ends it too.
  */
-int store_query(struct store *store, enum statement which, const struct value *values, size_t count,
-		const char *table, int (*each)(struct row *row, void *context), void *context);
-
-/* Readers: 0, "" or NULL when the row is already bad. `why` of row_bad is for the log. */
-int64_t row_integer(struct row *row, int column, int64_t least, int64_t most);
-const char *row_text(struct row *row, int column, size_t most); /* until the next row */
-char *row_text_copy(struct row *row, int column, size_t most);
-void row_text_into(struct row *row, int column, char *out, size_t room);
-bool row_is_null(struct row *row, int column);
-int row_bad(struct row *row, int column, const char *why);
+int store_query(struct store *store, const struct query *query, void *context);
 
 /* Logs the database's complaint and returns the -errno for it. */
 int store_error(struct store *store, int result, const char *doing);

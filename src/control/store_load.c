@@ -393,11 +393,7 @@ int store_load(struct store *store, struct model *ret)
 {
 	struct model model = { 0 };
 	struct load load = { .model = &model };
-	static const struct {
-		enum statement statement;
-		const char *table;
-		int (*each)(struct row *row, void *context);
-	} steps[] = {
+	static const struct query steps[] = {
 		{ STATEMENT_LOAD_INSTANCES, "instance", load_instance },
 		{ STATEMENT_LOAD_TAGS, "tag", load_tag },
 		{ STATEMENT_LOAD_LISTENERS, "listener", load_listener },
@@ -408,8 +404,7 @@ int store_load(struct store *store, struct model *ret)
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && error == 0; i++)
-		error = store_query(store, steps[i].statement, NULL, 0, steps[i].table,
-				    steps[i].each, &load);
+		error = store_query(store, &steps[i], &load);
 	if (error == 0)
 		error = check_whole(&load);
 	free(load.listeners.nouns);

@@ -203,12 +203,13 @@ static int read_count(struct row *row, void *context)
 int store_count_deletions(struct store *store, int64_t since, int64_t *ret_count)
 {
 	const struct value value = value_integer(since);
+	const struct query query = { STATEMENT_COUNT_DELETIONS, "deleted_instance", read_count,
+				     &value, 1 };
 	int64_t count = 0;
 	int error = store_run(store, STATEMENT_FORGET_DELETIONS, value);
 
 	if (error == 0)
-		error = store_query(store, STATEMENT_COUNT_DELETIONS, &value, 1, "deleted_instance",
-				    read_count, &count);
+		error = store_query(store, &query, &count);
 	if (error == 0)
 		*ret_count = count;
 	return error;

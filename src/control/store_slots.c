@@ -89,12 +89,12 @@ static int load_slot(struct row *row, void *context)
 
 int store_load_slots(struct store *store)
 {
+	static const struct query query = { STATEMENT_LOAD_SLOTS, "slots", load_slot, NULL, 0 };
 	struct slots fresh[SLOT_KINDS] = { 0 }, old[SLOT_KINDS];
 	int error = slots_init(fresh);
 
 	if (error == 0)
-		error = store_query(store, STATEMENT_LOAD_SLOTS, NULL, 0, "slots", load_slot,
-				    fresh);
+		error = store_query(store, &query, fresh);
 	if (error == 0) {
 		memcpy(old, store->slots, sizeof(old));
 		memcpy(store->slots, fresh, sizeof(old));
@@ -117,9 +117,10 @@ static int release_slot(struct row *row, void *context)
 
 int store_release_slots(struct store *store, uint64_t live)
 {
-	const struct value values[] = { value_integer((int64_t)live) };
-	int error = store_query(store, STATEMENT_RELEASE_SLOTS, values, 1, "freed_slot",
-				release_slot, store);
+	const struct value value = value_integer((int64_t)live);
+	const struct query query = { STATEMENT_RELEASE_SLOTS, "freed_slot", release_slot, &value,
+				     1 };
+	int error = store_query(store, &query, store);
 
 	/* The rows may still be there: what was given free above is not. */
 	if (error != 0)

@@ -35,9 +35,9 @@ static int load_api_key(struct row *row, void *context)
 
 int store_load_api_keys(struct store *store, struct api_key **ret_first)
 {
+	static const struct query query = { STATEMENT_LOAD_API_KEYS, "api_key", load_api_key };
 	struct key_list list = { NULL, &list.first };
-	int error = store_query(store, STATEMENT_LOAD_API_KEYS, NULL, 0, "api_key", load_api_key,
-				&list);
+	int error = store_query(store, &query, &list);
 
 	if (error == 0) {
 		*ret_first = list.first;
@@ -132,8 +132,9 @@ static int read_task(struct row *row, void *context)
 static int find_task(struct store *store, enum statement which, const struct value *values,
 		     size_t count, struct task_row *ret)
 {
+	const struct query query = { which, "task", read_task, values, count };
 	struct task_row task = { 0 };
-	int error = store_query(store, which, values, count, "task", read_task, &task);
+	int error = store_query(store, &query, &task);
 
 	if (error == -EALREADY) {
 		*ret = task;
@@ -198,9 +199,10 @@ int store_find_client_token(struct store *store, const char *key_id, const char 
 			    char **ret_body_hash, char **ret_answer)
 {
 	const struct value values[] = { value_text(key_id), value_text(token) };
+	const struct query query = { STATEMENT_FIND_CLIENT_TOKEN, "client_token", read_client_token,
+				     values, 2 };
 	struct found_token found = { 0 };
-	int error = store_query(store, STATEMENT_FIND_CLIENT_TOKEN, values, 2, "client_token",
-				read_client_token, &found);
+	int error = store_query(store, &query, &found);
 
 	if (error == -EALREADY) {
 		*ret_body_hash = found.body_hash;
