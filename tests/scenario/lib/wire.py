@@ -182,6 +182,11 @@ class Connection:
             headers.append(("Cookie", cookie))
         return self.request("GET", path, headers, host=host)
 
+    def stays_open(self, seconds):
+        """Whether the peer neither sends nor closes for so long: real seconds, on slow builds too, since
+        the product's timeouts run meanwhile."""
+        return not self.is_closed(seconds / SLOW)
+
     def is_closed(self, within=2.0):
         """Whether the peer closes (FIN or RST) within this time, sending nothing more."""
         assert not self.buffer, bytes(self.buffer)
