@@ -102,6 +102,7 @@ static unsigned request_take_input(struct exchange *exchange, size_t head_size)
 	if (exchange->request.is_read)
 		return 0;
 	exchange->request.body = connection->input;
+	exchange->request.full_reads = !buffer_room(connection->input);
 	connection->input = NULL;
 	exchange->body_size += buffer_used(exchange->request.body);
 	return transfer_frame(&exchange->request, stock, &connection->input) < 0 ? 400 : 0;

@@ -221,6 +221,8 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 		}
 		exchange->has_answered = exchange->upstream_moved = true;
 		transfer->body->end += (uint32_t)got;
+		/* A head that came with a buffer full of body is followed by more of it. */
+		transfer->full_reads = !buffer_room(transfer->body);
 		result = heads_take(exchange);
 		if (result > 0)
 			result = body_begin(exchange);

@@ -160,10 +160,14 @@ void upstream_keep(struct upstream *upstream)
 	struct worker *worker = upstream->worker;
 	struct upstream_pool *pool = upstream->pool;
 
-	if (worker->is_stopping || pool->idle_count >= UPSTREAM_IDLE_MOST) {
+	/* Bytes behind the answer would be taken for the next one's beginning. The flag may only be
+	 * old: a read that filled its buffer, or a pipe, does not tell that nothing is left. */
+	if (worker->is_stopping || pool->idle_count >= UPSTREAM_IDLE_MOST ||
+	    (upstream->stream.source.is_readable && !stream_is_quiet(&upstream->stream))) {
 		upstream_close(upstream, false);
 		return;
 	}
+	upstream->stream.source.is_readable = false;
 	upstream->exchange = NULL;
 	upstream->is_reused = true;
 	pool->used_count--;
