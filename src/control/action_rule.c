@@ -67,7 +67,7 @@ static int check_unique(struct call *call, const struct listener *listener, cons
 {
 	const struct rule *other = listener_find_rule_by_url(listener, rule->domain, rule->url);
 
-	if (!other || other == rule)
+	if (!other)
 		return 0;
 	return problem_set(&call->problem, "InvalidParameterValue", field_below(prefix, "Url").text,
 			   "Url: rule %s of this listener has domain %s and URL %s already.",
@@ -182,12 +182,66 @@ int create_rule(struct call *call)
 	return error;
 }
 
+/* The settings of `from` as a rule of its own: what ModifyRule works on until all is checked. */
+static struct rule *copy_settings(const struct rule *from)
+{
+	struct rule *copy = rule_new();
+
+	if (!copy)
+		return NULL;
+	copy->scheduler = from->scheduler;
+	copy->forward_type = from->forward_type;
+	copy->strips_cookie = from->strips_cookie;
+	copy->session_expire_s = from->session_expire_s;
+	if (text_set(&copy->domain, from->domain) != 0 || text_set(&copy->url, from->url) != 0 ||
+	    text_set(&copy->cookie_name, from->cookie_name) != 0 ||
+	    health_check_copy(&from->health_check, &copy->health_check) != 0)
+		return rule_free(copy);
+	return copy;
+}
+
+static void swap_texts(char **a, char **b)
+{
+	char *text = *a;
+
+	*a = *b;
+	*b = text;
+}
+
+/* `changed` holds the old texts afterwards. */
+static int take_settings(struct call *call, struct rule *rule, struct rule *changed)
+{
+	struct health_check old = rule->health_check;
+
+	rule->scheduler = changed->scheduler;
+	rule->forward_type = changed->forward_type;
+	rule->strips_cookie = changed->strips_cookie;
+	rule->session_expire_s = changed->session_expire_s;
+	rule->health_check = changed->health_check;
+	changed->health_check = old;
+	swap_texts(&rule->url, &changed->url);
+	swap_texts(&rule->cookie_name, &changed->cookie_name);
+	return store_update_rule(call->control->store, rule);
+}
+
+static int change_rule(struct call *call, const struct listener *listener, struct rule *rule,
+		       struct rule *changed)
+{
+	int error = rule_read(call, call->input, "", changed);
+
+	if (error == 0)
+		error = rule_check(call, changed, "");
+	if (error == 0 && strcmp(changed->url, rule->url) != 0)
+		error = check_unique(call, listener, changed, "");
+	return error == 0 ? take_settings(call, rule, changed) : error;
+}
+
 int modify_rule(struct call *call)
 {
 	const char *id = input_text(call->input, "LocationId");
 	struct instance *instance;
 	struct listener *listener;
-	struct rule *rule;
+	struct rule *rule, *changed;
 	int error = call_listener_7(call, &instance, &listener);
 
 	if (error != 0)
@@ -197,13 +251,9 @@ int modify_rule(struct call *call)
 		return problem_set(&call->problem, "InvalidParameter.LocationNotFound",
 				   "LocationId", "LocationId: listener %s has no rule %s.",
 				   listener->id, id);
-	error = rule_read(call, call->input, "", rule);
-	if (error == 0)
-		error = rule_check(call, rule, "");
-	if (error == 0)
-		error = check_unique(call, listener, rule, "");
-	if (error == 0)
-		error = store_update_rule(call->control->store, rule);
+	changed = copy_settings(rule);
+	error = changed ? change_rule(call, listener, rule, changed) : -ENOMEM;
+	rule_free(changed);
 	return error == 0 ? call_touch(call, instance) : error;
 }
 

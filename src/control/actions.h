@@ -40,8 +40,9 @@ enum action_kind {
 	ACTION_READ,
 	/*
 	 * Runs inside a store transaction that the dispatcher begins, and commits together with an
-	 * audit row and a task row when `run` returns 0; rolled back (and the model reloaded)
-	 * otherwise. Then a snapshot is published.
+	 * audit row and a task row when `run` returns 0; rolled back otherwise, and the model
+	 * reloaded if anything was written: so `run` changes a noun in memory only together with
+	 * writing it. Then a snapshot is published.
 	 */
 	ACTION_CHANGE,
 };

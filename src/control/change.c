@@ -72,10 +72,15 @@ static int record_token(const struct call *call, const struct client_token *toke
 static int undo(struct call *call)
 {
 	struct control *control = call->control;
+	bool is_changed = store_has_written(control->store);
 	struct model fresh = { 0 };
 	int error;
 
 	store_rollback(control->store);
+	/* Most refusals come before the first write; reading 100,000 servers again takes its time.
+	 */
+	if (!is_changed)
+		return 0;
 	error = store_load(control->store, &fresh);
 	if (error == 0) {
 		model_done(&control->model);

@@ -177,6 +177,7 @@ int store_begin(struct store *store)
 	if (result != SQLITE_OK)
 		return store_error(store, result, "begin");
 	store->is_in_transaction = true;
+	store->has_written = false;
 	return 0;
 }
 
@@ -207,7 +208,13 @@ void store_rollback(struct store *store)
 			store_error(store, result, "roll back");
 	}
 	/* On failure the old bitmaps stay: they hold more than is used, never less. */
-	store_load_slots(store);
+	if (store->has_written)
+		store_load_slots(store);
+}
+
+bool store_has_written(const struct store *store)
+{
+	return store->has_written;
 }
 
 static int bind_values(sqlite3_stmt *statement, const struct value *values, size_t count)
@@ -246,11 +253,13 @@ static void finish(sqlite3_stmt *statement)
 }
 
 /*
- * After a full disk SQLite may have ended the transaction by itself: what follows must not become
- * changes of their own.
+ * Before each statement. After a full disk SQLite may have ended the transaction by itself: what
+ * follows must not become changes of their own.
  */
-static int check_transaction(struct store *store)
+static int check_transaction(struct store *store, sqlite3_stmt *statement)
 {
+	if (!sqlite3_stmt_readonly(statement))
+		store->has_written = true;
 	return store->is_in_transaction && sqlite3_get_autocommit(store->database) ? -EIO : 0;
 }
 
@@ -258,7 +267,7 @@ int store_run_values(struct store *store, enum statement which, const struct val
 		     size_t count)
 {
 	sqlite3_stmt *statement = store->statements[which];
-	int result, error = check_transaction(store);
+	int result, error = check_transaction(store, statement);
 
 	if (error != 0)
 		return error;
@@ -277,7 +286,7 @@ int store_query(struct store *store, const struct query *query, void *context)
 		.statement = store->statements[query->statement],
 		.table = query->table,
 	};
-	int result, error = check_transaction(store);
+	int result, error = check_transaction(store, row.statement);
 
 	if (error != 0)
 		return error;

@@ -25,6 +25,11 @@ int store_begin(struct store *store);
 int store_commit(struct store *store);
 /* Slots given out by the transaction are taken back too. */
 void store_rollback(struct store *store);
+/*
+ * Since store_begin something was written, or tried. Whoever changes nouns in memory writes them in
+ * the same breath, so when this is false the model still is the database's image.
+ */
+bool store_has_written(const struct store *store);
 
 /* The whole configuration; *ret must be empty. Slots and numbers included. */
 int store_load(struct store *store, struct model *ret);

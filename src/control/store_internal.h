@@ -83,6 +83,7 @@ struct store {
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	struct slots slots[SLOT_KINDS]; /* [0] is unused */
 	bool is_in_transaction;
+	bool has_written; /* in this transaction, or tried to */
 };
 
 /* A value for a `?`. Texts and blobs are borrowed until the statement has run. */
