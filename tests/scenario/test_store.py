@@ -2,8 +2,10 @@
 """What is kept on disk and what happens when it is lost: the database, the last good snapshot, the
 configuration file."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -214,4 +216,72 @@ def test_bad_configuration_at_start_does_not_stop_the_rest(make_setia, pair, tmp
     until(lambda: "Nonsense" in setia.log(), 5, "the refusal in the log")
     assert "bad.yaml:2" in setia.log()
     assert site.fetch().status == 200
+    setia.stop()
+
+
+# The database
+
+
+def test_database_is_whole_and_every_change_is_audited(make_setia, pair):
+    setia = make_setia().start()
+    site = setia.site(pair, SessionExpireTime=60)
+    changed = site.weight(pair[0], 5)["RequestId"]
+    with pytest.raises(ApiError) as error:
+        site.api.call("DeregisterTargets", **site.ids, LocationId=site.rule,
+                      Targets=[{"EniIp": "127.0.0.1", "Port": 9}])
+    made = setia.api.call("CreateApiKey")
+    setia.api.call("DescribeQuota")
+    setia.stop()
+    path = os.path.join(setia.data, "setia.db")
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert database.execute("PRAGMA user_version").fetchone()[0] >= 1
+        assert database.execute("PRAGMA application_id").fetchone()[0] != 0
+        rows = database.execute("SELECT wall_s, key_id, action, request_id, result, detail"
+                                " FROM audit ORDER BY number").fetchall()
+    by_request = {row[3]: row for row in rows}
+    wall_s, key_id, action, _, result, detail = by_request[changed]
+    assert abs(wall_s - time.time()) < 60
+    assert (key_id, action, result) == (setia.api.secret_id, "ModifyTargetWeight", "ok")
+    assert str(pair[0].port) in detail
+    assert by_request[error.value.request_id][4] == "InvalidParameter"
+    assert {row[2] for row in rows} >= {"CreateLoadBalancer", "CreateListener", "CreateRule",
+                                       "RegisterTargets", "ModifyTargetWeight", "CreateApiKey"}
+    assert not any(row[2].startswith("Describe") for row in rows)
+    assert not any(made["SecretKey"] in text for row in rows for text in map(str, row))
+
+
+def test_newer_schema_is_refused(make_setia, pair):
+    setia = make_setia().start()
+    site = setia.site(pair)
+    setia.stop()
+    path = os.path.join(setia.data, "setia.db")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        database.execute(f"PRAGMA user_version = {version + 1}")
+        database.commit()
+    setia.spawn()
+    until(lambda: accepts(site.port), 5, "traffic from the last good snapshot")
+    until(lambda: accepts(setia.port), 5, "the API's port")
+    assert until(lambda: setia.api.raw("DescribeQuota").code, 5) == "ServiceUnavailable"
+    assert site.fetch().status == 200
+    setia.stop()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA user_version = {version}")
+        database.commit()
+    setia.start()
+    assert site.describe_rule()["LocationId"] == site.rule
+    setia.stop()
+
+
+def test_sighup_without_a_file_changes_nothing(make_setia, pair):
+    setia = make_setia().start()
+    site = setia.site(pair)
+    pids = setia.pids()
+    setia.process.send_signal(signal.SIGHUP)
+    assert site.fetch().status == 200
+    setia.api.call("DescribeQuota")
+    assert setia.pids() == pids
     setia.stop()
