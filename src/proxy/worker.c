@@ -147,26 +147,39 @@ static void pause_fire(struct timer *timer)
 	listeners_resume(list_entry(timer, struct worker, pause_timer));
 }
 
-static void *worker_run(void *argument)
+static void worker_end(struct worker *worker)
 {
-	struct worker *worker = argument;
-
-	while (!worker->is_stopping || !list_is_empty(&worker->connections)) {
-		int timeout_ms = timer_wheel_timeout_ms(&worker->wheel, clock_boot_ms());
-
-		if (clock_is_shifted() && (timeout_ms < 0 || timeout_ms > SHIFTED_TURN_MS))
-			timeout_ms = SHIFTED_TURN_MS;
-		if (io_wait(worker->io, timeout_ms) < 0)
-			abort();
-		worker_read_clock(worker);
-		io_turn(worker->io);
-		timer_wheel_run(&worker->wheel, worker->now_ms);
-		worker_free_dead(worker);
-	}
 	upstream_table_done(worker);
 	worker_free_dead(worker);
 	atomic_store_explicit(&worker->is_ended, true, memory_order_release);
 	done_tell(worker);
+}
+
+bool worker_turn(struct worker *worker)
+{
+	int timeout_ms = timer_wheel_timeout_ms(&worker->wheel, clock_boot_ms());
+
+	if (worker->is_stopping && list_is_empty(&worker->connections)) {
+		worker_end(worker);
+		return false;
+	}
+	if (clock_is_shifted() && (timeout_ms < 0 || timeout_ms > SHIFTED_TURN_MS))
+		timeout_ms = SHIFTED_TURN_MS;
+	if (io_wait(worker->io, timeout_ms) < 0)
+		abort();
+	worker_read_clock(worker);
+	io_turn(worker->io);
+	timer_wheel_run(&worker->wheel, worker->now_ms);
+	worker_free_dead(worker);
+	return true;
+}
+
+static void *worker_run(void *argument)
+{
+	struct worker *worker = argument;
+
+	while (worker_turn(worker))
+		;
 	return NULL;
 }
 

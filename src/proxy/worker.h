@@ -87,6 +87,11 @@ struct worker_setup {
 /* worker_done ends what worker_init began, also when it failed. Memory of *worker must not move. */
 int worker_init(struct worker *worker, const struct worker_setup *setup);
 int worker_start(struct worker *worker);
+/*
+ * One turn of the loop: waits, then deals with what came. False once the worker came to its end.
+ * The thread of worker_start does nothing but this; a test may do it in its place.
+ */
+bool worker_turn(struct worker *worker);
 void worker_done(struct worker *worker);
 /* From the main thread. `sequence` rises; worker->adopted says which one is in force. */
 void worker_hand_over(struct worker *worker, struct generation *generation, uint64_t sequence);
