@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many things at once: callers that change everything while traffic runs, listeners that come and go
-on one port, more connections than there are descriptors, IPv6."""
+"""Many things at once: callers that change everything while traffic runs, listeners that come and
+go on one port, more connections than there are descriptors, IPv6."""
 
 import concurrent.futures
 import os
@@ -59,8 +59,8 @@ def test_many_callers_change_everything_under_load(make_setia, pair):
 
 
 def test_listener_recreated_on_its_port_under_load(make_setia, pair):
-    """The new listener takes the sockets over: every connection is answered, some by 404 or 503 while
-    there is no rule or no server, none is refused, reset or left without an answer."""
+    """The new listener takes the sockets over: every connection is answered, some by 404 or 503
+    while there is no rule or no server, none is reset or left without an answer."""
     setia = make_setia().start()
     site = setia.site(pair)
     stop = threading.Event()
@@ -218,7 +218,7 @@ def test_ipv6_on_both_sides(make_setia):
 
 
 def test_large_configuration(make_setia, pair):
-    """Fifty listeners of fifty rules: each is live, and one more change is as quick as the first."""
+    """Fifty listeners of fifty rules: each is live, and one more change is quick."""
     import time
     setia = make_setia().start()
     balancer = setia.load_balancer()

@@ -14,6 +14,7 @@ from lib.backend import answer
 from lib.load import Load
 from lib.shape import must_issue, pair_of, servers
 from lib.setia import SECRET_ID, SECRET_KEY, command
+from lib.thread import stopped
 from lib.wait import SLOW, accepts, free_port, until
 from lib.wire import Connection, message
 
@@ -196,6 +197,27 @@ def test_done_means_live_in_every_worker(make_setia, pair):
         setia.api.change("DeleteListener", LoadBalancerId=site.load_balancer,
                          ListenerId=made["ListenerIds"][0])
         until(lambda port=port: not accepts(port), 2, "the port to be closed")
+    setia.stop()
+
+
+def test_done_waits_for_the_slowest_worker(make_setia, pair):
+    """A change is not done while one worker, stopped by a debugger, has not adopted it."""
+    setia = make_setia(workers=2).start()
+    site = setia.site(pair)
+    pid = setia.pid("proxy")
+    threads = sorted(int(name) for name in os.listdir(f"/proc/{pid}/task") if int(name) != pid)
+    assert len(threads) >= 2
+    for weight, thread in enumerate(threads, 20):
+        try:
+            with stopped(thread):
+                response = setia.api.call("ModifyTargetWeight", **site.ids, LocationId=site.rule,
+                                          Targets=[pair[0].target], Weight=weight)
+                time.sleep(0.3)
+                task = setia.api.call("DescribeTaskStatus", TaskId=response["RequestId"])
+                assert task["Status"] == 2
+        except PermissionError:
+            pytest.skip("this machine does not allow tracing")
+        setia.api.wait(response["RequestId"])
     setia.stop()
 
 
