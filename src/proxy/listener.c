@@ -219,7 +219,8 @@ static void listener_close(struct proxy_listener *listener)
 			break;
 	}
 	list_remove(&listener->pause_link);
-	/* The keeper holds the same socket, so closing our descriptor does not take it out of epoll. */
+	/* The keeper holds the same socket, so closing our descriptor does not take it out of
+	 * epoll. */
 	io_remove(listener->worker->io, &listener->source);
 	io_close(listener->worker->io, &listener->source);
 	listener_unreference(listener);
