@@ -107,20 +107,19 @@ static int create_one(struct call *call, struct listener *listener, struct rule 
 
 /* What the rules' DefaultServer asks for: at most one domain. */
 static int read_default(struct call *call, const struct listener *listener, struct rule **rules,
-			const char **ret_wanted)
+			size_t count, const char **ret_wanted)
 {
-	const json_t *list = input_get(call->input, "Rules"), *input;
+	const json_t *list = input_get(call->input, "Rules");
 	bool has_any_host = has_domain(listener, "");
 	const char *wanted = NULL;
-	size_t i;
 
-	json_array_foreach((json_t *)list, i, input) has_any_host =
-		has_any_host || !*rules[i]->domain;
-	json_array_foreach((json_t *)list, i, input)
-	{
+	for (size_t i = 0; i < count; i++)
+		has_any_host = has_any_host || !*rules[i]->domain;
+	for (size_t i = 0; i < count; i++) {
 		struct field_path path = field_path("Rules", i, "DefaultServer");
 
-		if (!input_boolean(input, "DefaultServer", false) || !*rules[i]->domain)
+		if (!input_boolean(json_array_get(list, i), "DefaultServer", false) ||
+		    !*rules[i]->domain)
 			continue;
 		if (has_any_host)
 			return refuse_default(call, path.text);
@@ -145,7 +144,7 @@ static int create_all(struct call *call, struct rule **rules, size_t count)
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = rule_check(call, rules[i], field_path("Rules", i, NULL).text);
 	if (error == 0)
-		error = read_default(call, listener, rules, &wanted);
+		error = read_default(call, listener, rules, count, &wanted);
 	if (error == 0)
 		error = quota_check(QUOTA_OF_RULES, listener->rule_count, count, &call->problem);
 	if (error == 0 && json_object_set_new(call->output, "LocationIds", json_array()) != 0)
@@ -158,25 +157,30 @@ static int create_all(struct call *call, struct rule **rules, size_t count)
 	return error == 0 ? call_touch(call, instance) : error;
 }
 
+/* NULL with the reason in *ret_error. */
+static struct rule *read_rule(struct call *call, const json_t *input, size_t index, int *ret_error)
+{
+	struct rule *rule = rule_new();
+
+	*ret_error = rule ? rule_read_new(call, input, field_path("Rules", index, NULL).text, rule)
+			  : -ENOMEM;
+	return *ret_error == 0 ? rule : rule_free(rule);
+}
+
 int create_rule(struct call *call)
 {
-	const json_t *list = input_get(call->input, "Rules"), *input;
-	size_t count = json_array_size(list), i;
+	const json_t *list = input_get(call->input, "Rules");
+	size_t count = json_array_size(list), read = 0;
 	struct rule **rules = calloc(count, sizeof(struct rule *));
 	int error = rules ? 0 : -ENOMEM;
 
-	json_array_foreach((json_t *)list, i, input)
-	{
-		if (error != 0)
-			break;
-		rules[i] = rule_new();
-		error = rules[i] ? rule_read_new(call, input, field_path("Rules", i, NULL).text,
-						 rules[i])
-				 : -ENOMEM;
+	while (read < count && error == 0) {
+		rules[read] = read_rule(call, json_array_get(list, read), read, &error);
+		read++;
 	}
 	if (error == 0)
 		error = create_all(call, rules, count);
-	for (i = 0; rules && i < count; i++)
+	for (size_t i = 0; i < read; i++)
 		rule_free(rules[i]);
 	free(rules);
 	return error;

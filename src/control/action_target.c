@@ -66,6 +66,7 @@ struct work {
 	struct rule *rule;
 	const json_t *targets;
 	struct address addresses[TARGETS_MOST];
+	struct target *bound[TARGETS_MOST]; /* those with these addresses, once looked up */
 	size_t count;
 };
 
@@ -122,21 +123,26 @@ static int read_work(struct call *call, struct work *work)
 	return error == 0 ? call_rule(call, &work->instance, &work->listener, &work->rule) : error;
 }
 
-/* The bound server that Targets[index] names. Exactly this code: a known client reads it as gone.
+/*
+ * As read_work, and every one of Targets is bound. Exactly this code when one is not: a known
+ * client reads it as gone.
  */
-static int find_bound(struct call *call, const struct work *work, size_t index, struct target **ret)
+static int read_bound_work(struct call *call, struct work *work)
 {
-	struct target *target = rule_find_target(work->rule, &work->addresses[index]);
-	char text[ADDRESS_TEXT_SIZE];
+	int error = read_work(call, work);
 
-	if (target) {
-		*ret = target;
-		return 0;
+	for (size_t i = 0; i < work->count && error == 0; i++) {
+		char text[ADDRESS_TEXT_SIZE];
+
+		work->bound[i] = rule_find_target(work->rule, &work->addresses[i]);
+		if (work->bound[i])
+			continue;
+		address_format(&work->addresses[i], text);
+		error = problem_set(&call->problem, "InvalidParameter",
+				    field_path("Targets", i, NULL).text,
+				    "Targets: rule %s has no server %s.", work->rule->id, text);
 	}
-	address_format(&work->addresses[index], text);
-	return problem_set(&call->problem, "InvalidParameter",
-			   field_path("Targets", index, NULL).text,
-			   "Targets: rule %s has no server %s.", work->rule->id, text);
+	return error;
 }
 
 /* Registers a server that is not bound; its number is new. */
@@ -204,16 +210,12 @@ int register_targets(struct call *call)
 int deregister_targets(struct call *call)
 {
 	struct work work = { 0 };
-	int error = read_work(call, &work);
+	int error = read_bound_work(call, &work);
 
 	for (size_t i = 0; i < work.count && error == 0; i++) {
-		struct target *target;
-
-		error = find_bound(call, &work, i, &target);
+		error = store_delete_target(call->control->store, work.bound[i]);
 		if (error == 0)
-			error = store_delete_target(call->control->store, target);
-		if (error == 0)
-			rule_remove_target(work.rule, target);
+			rule_remove_target(work.rule, work.bound[i]);
 	}
 	return error == 0 ? call_touch(call, work.instance) : error;
 }
@@ -222,17 +224,12 @@ int modify_target_weight(struct call *call)
 {
 	int64_t otherwise = input_integer(call->input, "Weight", WEIGHT_DEFAULT);
 	struct work work = { 0 };
-	int error = read_work(call, &work);
+	int error = read_bound_work(call, &work);
 
 	for (size_t i = 0; i < work.count && error == 0; i++) {
-		struct target *target;
-
-		error = find_bound(call, &work, i, &target);
-		if (error != 0)
-			break;
-		target->weight = (uint16_t)input_integer(json_array_get(work.targets, i), "Weight",
-							 otherwise);
-		error = store_update_target(call->control->store, target);
+		work.bound[i]->weight = (uint16_t)input_integer(json_array_get(work.targets, i),
+								"Weight", otherwise);
+		error = store_update_target(call->control->store, work.bound[i]);
 	}
 	return error == 0 ? call_touch(call, work.instance) : error;
 }
@@ -278,19 +275,17 @@ static int move_target(struct call *call, struct rule *rule, struct target *targ
 int modify_target_port(struct call *call)
 {
 	uint16_t port = (uint16_t)input_integer(call->input, "NewPort", 0);
-	struct target *targets[TARGETS_MOST];
 	struct work work = { 0 };
-	int error = read_work(call, &work);
+	int error = read_bound_work(call, &work);
 
+	/* A server that has the port already stays what it is. */
 	for (size_t i = 0; i < work.count && error == 0; i++) {
-		error = find_bound(call, &work, i, &targets[i]);
-		/* A server that has the port already stays what it is. */
-		if (error == 0 && targets[i]->address.port != port)
+		if (work.addresses[i].port != port)
 			error = check_new_port(call, &work, i, port);
 	}
 	for (size_t i = 0; i < work.count && error == 0; i++) {
-		if (targets[i]->address.port != port)
-			error = move_target(call, work.rule, targets[i], port);
+		if (work.addresses[i].port != port)
+			error = move_target(call, work.rule, work.bound[i], port);
 	}
 	return error == 0 ? call_touch(call, work.instance) : error;
 }

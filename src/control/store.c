@@ -319,7 +319,7 @@ int store_get_number(struct store *store, const char *name, int64_t *ret_value)
 {
 	const struct value value = value_text(name);
 	const struct query query = { STATEMENT_GET_NUMBER, "number", read_number, &value, 1 };
-	int64_t number;
+	int64_t number = 0;
 	int error = store_query(store, &query, &number);
 
 	if (error == -EALREADY) {

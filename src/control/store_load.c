@@ -188,10 +188,8 @@ static int load_tag(struct row *row, void *context)
 						load->model->instance_count, row_number(row, 0));
 	struct tag *tags;
 
-	if (row->error == 0 && !instance)
-		row_bad(row, 0, "no such instance");
-	if (row->error != 0)
-		return row->error;
+	if (!instance)
+		return row_bad(row, 0, "no such instance");
 	tags = realloc(instance->tags, (instance->tag_count + 1) * sizeof(*tags));
 	if (!tags)
 		return -ENOMEM;
@@ -226,14 +224,15 @@ static void read_listener(struct row *row, struct listener *listener)
 static int load_listener(struct row *row, void *context)
 {
 	struct load *load = context;
-	struct listener *listener = listener_new();
 	struct instance *instance = find_number((void **)load->model->instances,
 						load->model->instance_count, row_number(row, 2));
+	struct listener *listener;
 
+	if (!instance)
+		return row_bad(row, 2, "no such instance");
+	listener = listener_new();
 	if (!listener)
 		return -ENOMEM;
-	if (!instance)
-		row_bad(row, 2, "no such instance");
 	read_listener(row, listener);
 	if (row->error == 0)
 		row->error = instance_add_listener(instance, listener);
@@ -284,14 +283,15 @@ static void read_rule(struct row *row, struct rule *rule)
 static int load_rule(struct row *row, void *context)
 {
 	struct load *load = context;
-	struct rule *rule = rule_new();
 	struct listener *listener =
 		find_number(load->listeners.nouns, load->listeners.count, row_number(row, 2));
+	struct rule *rule;
 
+	if (!listener)
+		return row_bad(row, 2, "no such listener");
+	rule = rule_new();
 	if (!rule)
 		return -ENOMEM;
-	if (!listener)
-		row_bad(row, 2, "no such listener");
 	read_rule(row, rule);
 	if (row->error == 0)
 		row->error = listener_add_rule(listener, rule);
@@ -318,13 +318,14 @@ static void read_target(struct row *row, struct target *target)
 static int load_target(struct row *row, void *context)
 {
 	struct load *load = context;
-	struct target *target = target_new();
 	struct rule *rule = find_number(load->rules.nouns, load->rules.count, row_number(row, 2));
+	struct target *target;
 
+	if (!rule)
+		return row_bad(row, 2, "no such rule");
+	target = target_new();
 	if (!target)
 		return -ENOMEM;
-	if (!rule)
-		row_bad(row, 2, "no such rule");
 	read_target(row, target);
 	if (row->error == 0 && rule->target_count >= LIMIT_TARGETS_PER_RULE)
 		row_bad(row, 2, "too many servers behind one rule");
