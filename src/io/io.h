@@ -24,7 +24,7 @@ struct io_source {
 	bool is_readable;
 	bool is_writable;
 	bool is_ended; /* the peer will send no more, or the connection broke: a read tells which */
-	bool is_broken; /* reset, or ended both ways: nothing that is written will arrive */
+	bool is_broken; /* reset: nothing that is written will arrive */
 	bool is_queued; /* stands in the loop's list of those to be called again */
 	struct list again;
 	/* Something changed above. May close any source, this one too; memory must live until
@@ -46,7 +46,11 @@ void io_remove(struct io *io, struct io_source *source);
 /* Calls on_ready again in the next turn, without waiting: for work that was cut short to be fair.
  */
 void io_again(struct io *io, struct io_source *source);
-/* Closes the descriptor and forgets the source; does nothing on one that is closed. */
+/*
+ * Closes the descriptor and forgets the source; does nothing on one that is closed. A descriptor
+ * whose file is open elsewhere too (a listening socket that the keeper shares) must be removed
+ * before.
+ */
 void io_close(struct io *io, struct io_source *source);
 
 /* Waits up to timeout_ms (-1 = for ever; not at all when io_again was called) ... */

@@ -123,7 +123,9 @@ static void source_call(struct io_source *source, uint32_t events)
 		source->is_writable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		source->is_ended = true;
-	if (events & (EPOLLHUP | EPOLLERR))
+	/* Not EPOLLHUP: that also comes when both sides ended in order, with bytes still to be
+	 * read. */
+	if (events & EPOLLERR)
 		source->is_broken = true;
 	source->on_ready(source);
 }

@@ -154,7 +154,10 @@ struct route route_find(const struct snapshot *snapshot, const struct snapshot_l
 	struct route route = { .kind = ROUTE_NONE, .rule = SNAPSHOT_NONE };
 	uint32_t row = host_exact(snapshot, listener, host);
 
-	/* "*", "host:port" and nothing at all are not paths. */
+	/* OPTIONS about the whole server goes where its root goes, RFC 9112 3.2.4. */
+	if (bytes_equal(path, BYTES_LITERAL("*")))
+		path = BYTES_LITERAL("/");
+	/* "host:port" and nothing at all are not paths. */
 	if (path.size == 0 || path.at[0] != '/')
 		return route;
 	if (row == SNAPSHOT_NONE)

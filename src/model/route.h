@@ -25,7 +25,7 @@ struct route {
  * path without the query. Host order: exact domain, then rules without a domain, then the default
  * domain. Path order: exact, then longest prefix, byte by byte. There is no fall-through from one
  * host to another. ROUTE_SLASH: the path with "/" behind it is a prefix rule, and the path itself
- * is no rule.
+ * is no rule. The path "*" is routed as "/".
  */
 struct route route_find(const struct snapshot *snapshot, const struct snapshot_listener *listener,
 			struct bytes host, struct bytes path);

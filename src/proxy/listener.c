@@ -169,24 +169,26 @@ static void listener_ready(struct io_source *source)
 	}
 }
 
-static struct proxy_listener *listener_open(struct worker *worker, uint64_t number, int fd)
+static void listener_open(struct worker *worker, uint64_t number, int fd)
 {
 	struct proxy_listener *listener = calloc(1, sizeof(*listener));
 
-	if (!listener)
-		return NULL;
-	io_source_init(&listener->source, fd, listener_ready);
-	list_init(&listener->link);
-	list_init(&listener->pause_link);
-	listener->worker = worker;
-	listener->number = number;
-	listener->references = 1;
-	if (io_add_reader(worker->io, &listener->source) < 0) {
-		free(listener);
-		return NULL;
+	if (listener) {
+		io_source_init(&listener->source, fd, listener_ready);
+		list_init(&listener->link);
+		list_init(&listener->pause_link);
+		listener->worker = worker;
+		listener->number = number;
+		listener->references = 1;
+	}
+	if (!listener || io_add_reader(worker->io, &listener->source) < 0) {
+		/* A generation that says it is live while nobody listens would be a lie: the keeper
+		 * starts us anew, and gives the generation up if that does not help. */
+		log_event(LOG_LEVEL_ERROR, "listener_not_opened", "listener",
+			  log_number((int64_t)number), "error", log_errno(errno), NULL);
+		abort();
 	}
 	list_append(&worker->listeners, &listener->link);
-	return listener;
 }
 
 struct proxy_listener *listener_successor(const struct proxy_listener *listener)
@@ -265,12 +267,10 @@ static void sockets_take(struct worker *worker, uint64_t sequence)
 		if (waiting->worker != worker->index || !waiting->sequence ||
 		    waiting->sequence > sequence)
 			continue;
-		if (!listener_find(worker, waiting->listener) &&
-		    listener_open(worker, waiting->listener, waiting->fd))
+		if (!listener_find(worker, waiting->listener)) {
+			listener_open(worker, waiting->listener, waiting->fd);
 			waiting->fd = -1;
-		else
-			log_event(LOG_LEVEL_WARNING, "socket_not_taken", "listener",
-				  log_number((int64_t)waiting->listener), NULL);
+		}
 		waiting_free(waiting);
 	}
 	pthread_mutex_unlock(&sockets->lock);

@@ -236,8 +236,11 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 	return STEP_WAIT;
 bad:
 	*ret_is_over = true;
-	if (exchange->has_response) /* the head is out of our hands, its body is bad */
-		return STEP_CLOSE;
+	if (exchange->has_response && transfer->head_written)
+		return STEP_CLOSE; /* some of the head is out of our hands */
+	/* The head was good, what came with it is not, and the client saw neither. */
+	exchange->has_response = false;
+	transfer->head = buffer_give(&exchange->client->worker->buffers, transfer->head);
 	return response_bad(exchange);
 }
 

@@ -77,7 +77,7 @@ static void paths(void **state)
 	assert_string_equal(answer(0, "shop.example", "/cart/pa"), "shop.example/cart/");
 	assert_string_equal(answer(0, "shop.example", "/carts"), "shop.example/");
 	assert_string_equal(answer(0, "shop.example", "/CART/"), "shop.example/");
-	assert_string_equal(answer(0, "shop.example", "*"), NOTHING);
+	assert_string_equal(answer(0, "shop.example", "*"), "shop.example/");
 	assert_string_equal(answer(0, "shop.example", ""), NOTHING);
 	assert_string_equal(answer(0, "shop.example", "cart"), NOTHING);
 }
