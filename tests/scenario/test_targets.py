@@ -105,14 +105,31 @@ def test_truncated_answers_are_visible(make_site, make_backend):
 
 
 def test_broken_chunk_of_an_answer_is_visible(make_site, make_backend):
+    """Cut off, or 502 when nothing of it was on its way yet; never an answer that looks whole."""
     backend = make_backend()
-    backend.script = lambda peer, request: peer.send(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n")
+    go = threading.Event()
+
+    def script(peer, request):
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc")
+        if request.target == "/late":
+            go.wait(5)
+        peer.send(b"X\r\n0\r\n\r\n")
+
+    backend.script = script
     site = make_site([backend])
     with site.connect() as client:
-        client.send(message())
+        client.send(message(path="/late"))
+        assert client.read_head().status == 200
+        go.set()
         with pytest.raises((Closed, ConnectionError)):
-            client.read()
+            while client.read_chunk():
+                pass
+    with site.connect() as client:
+        client.send(message(path="/at-once"))
+        try:
+            assert client.read().status == 502
+        except (Closed, ConnectionError):
+            pass
 
 
 def test_client_half_close_still_gets_its_answer(make_site, make_backend):

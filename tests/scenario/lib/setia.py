@@ -46,6 +46,16 @@ def clean_environment():
             if not name.startswith(("SETIA", "FAKETIME"))}
 
 
+def process_state(pid):
+    """(state letter, threads, start time) of a process, or None."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[0], int(fields[17]), fields[19]
+
+
 def processes_of(directory):
     """{role: [pid]} of all living `setia run|control|proxy` whose data directory this is."""
     found = {"run": [], "control": [], "proxy": []}
@@ -55,12 +65,11 @@ def processes_of(directory):
         try:
             with open(f"/proc/{name}/cmdline", "rb") as file:
                 words = file.read().split(b"\0")
-            with open(f"/proc/{name}/stat", encoding="latin-1") as file:
-                state = file.read().rpartition(")")[2].split()[0]
         except OSError:
             continue
         role = words[1].decode("latin-1") if len(words) > 1 else ""
-        if role in found and os.fsencode(directory) in words and state != "Z":
+        state = process_state(name)
+        if role in found and os.fsencode(directory) in words and state and state[0] != "Z":
             found[role].append(int(name))
     return found
 
@@ -79,6 +88,7 @@ class Setia:
         self.port = port or free_port()
         self.process = None
         self.spare = []
+        self.known = {}
         now = clock.wall if clock else time.time
         self.api = Api(self.port, SECRET_ID, SECRET_KEY, now)
 
@@ -171,13 +181,24 @@ class Setia:
     # Processes
 
     def pids(self):
-        return processes_of(self.data)
+        """{role: [pid]}. A killed process of which a thread has not ended yet counts: it has no
+        command line any more, but still its sockets."""
+        found = processes_of(self.data)
+        for pid, (role, started) in list(self.known.items()):
+            state = process_state(pid)
+            if state is None or state[2] != started or state[0] == "Z" and state[1] <= 1:
+                del self.known[pid]
+            elif pid not in found[role]:
+                found[role].append(pid)
+        for role, pids in found.items():
+            self.known.update({pid: (role, state[2]) for pid in pids
+                               if (state := process_state(pid))})
+        return found
 
     def pid(self, role):
         """The one living process of this role: "run", "control", "proxy"."""
-        pids = self.pids()[role]
-        assert len(pids) == 1, f"{role}: {pids}\n{self.log_tail()}"
-        return pids[0]
+        return until(lambda: self.pids()[role] if len(self.pids()[role]) == 1 else None, 2,
+                     f"one {role}\n{self.log_tail()}")[0]
 
     def kill9(self, role):
         """Kills one process; returns its pid."""
@@ -210,8 +231,8 @@ class Setia:
     # Configuration shortcuts, each waited for until it is live
 
     def borrow_balancer(self):
-        """An instance without listeners. Deleting instances is limited to 30 in 5 minutes, so tests that
-        need any instance give it back instead."""
+        """An instance without listeners. Deleting instances is limited to 30 in 5 minutes, so tests
+        that need any instance give it back instead."""
         return self.spare.pop() if self.spare else self.load_balancer()
 
     def return_balancer(self, identity):

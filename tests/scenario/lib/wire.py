@@ -79,7 +79,7 @@ class Connection:
         self.socket.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
     def wait_taken(self):
-        """Until the peer, on this machine, has accepted the connection and read all that was sent."""
+        """Until the peer, on this machine, has accepted and has read all that was sent."""
         until(self._is_taken, self.timeout / SLOW, "the peer to read what was sent", every=0.005)
         return self
 
@@ -183,8 +183,8 @@ class Connection:
         return self.request("GET", path, headers, host=host)
 
     def stays_open(self, seconds):
-        """Whether the peer neither sends nor closes for so long: real seconds, on slow builds too, since
-        the product's timeouts run meanwhile."""
+        """Whether the peer neither sends nor closes for so long: real seconds, on slow builds too,
+        since the product's timeouts run meanwhile."""
         return not self.is_closed(seconds / SLOW)
 
     def is_closed(self, within=2.0):
