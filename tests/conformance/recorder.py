@@ -115,17 +115,19 @@ class Peer:
             seen.body = self.take(seen.length)
             seen.wire += seen.body
             return
+        parts = []
         while True:
             line = self.take_line()
             if not SIZE.fullmatch(line[:-2]):
                 raise Fault(f"chunk size line {line!r}")
             data = self.take(int(line, 16) + 2)
-            seen.wire += line + data
+            parts += [line, data]
             if data[-2:] != b"\r\n":
                 raise Fault(f"chunk end {data[-2:]!r}")
             if data == b"\r\n":
-                return
-            seen.body += data[:-2]
+                break
+        seen.wire += b"".join(parts)
+        seen.body = b"".join(data[:-2] for data in parts[1::2])
 
     def send(self, data):
         self.socket.sendall(data)

@@ -135,16 +135,25 @@ def test_target_that_ends_its_side(site, recorder):
         until(lambda: got == [b"still"], what="the client's last words")
 
 
-@pytest.mark.parametrize("who", ["client", "target"])
-def test_reset_of_one_side_ends_the_other(tunnel, recorder, who):
-    peer = recorder.log[0].peer
-    if who == "target":
+def test_reset_of_the_target_ends_the_client(site, recorder):
+    def script(peer, seen):
+        peer.send(SWITCH)
+        peer.take(5)
         peer.reset()
-        assert tunnel.drain() == (b"", True)
-    else:
-        tunnel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        tunnel.socket.close()
-        until(lambda: peer.is_ended, what="the target's side to end")
+        return False
+
+    recorder.script = script
+    with site.connect() as client:
+        client.send(ASK)
+        assert client.read_head().status == 101
+        client.send(b"reset")
+        assert client.drain() == (b"", True)
+
+
+def test_reset_of_the_client_ends_the_target(tunnel, recorder):
+    tunnel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    tunnel.socket.close()
+    until(lambda: recorder.log[0].peer.is_ended, what="the target's side to end")
 
 
 def test_idle_tunnel_ends_after_the_read_timeout(tunnel, recorder, clock):
