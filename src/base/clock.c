@@ -102,10 +102,9 @@ int clock_boot_id(char ret_boot_id[40])
 		size--;
 	if (size == 0 || size >= (ssize_t)sizeof(text))
 		return -EBADMSG;
-	for (ssize_t i = 0; i < size; i++) {
-		if (!memchr("0123456789abcdef-", text[i], 17))
-			return -EBADMSG;
-	}
+	text[size] = '\0';
+	if (strspn(text, "0123456789abcdef-") != (size_t)size)
+		return -EBADMSG;
 	memset(ret_boot_id, 0, 40);
 	memcpy(ret_boot_id, text, (size_t)size);
 	return 0;

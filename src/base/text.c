@@ -54,7 +54,8 @@ int text_hex_read(struct bytes text, void *ret_data, size_t size)
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < size; i++)
-		to[i] = (uint8_t)(hex_value(text.at[2 * i]) << 4 | hex_value(text.at[2 * i + 1]));
+		to[i] = (uint8_t)((unsigned)hex_value(text.at[2 * i]) << 4 |
+				  (unsigned)hex_value(text.at[2 * i + 1]));
 	return 0;
 }
 

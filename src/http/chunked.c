@@ -78,7 +78,8 @@ static unsigned size_step(struct http_chunked *chunked, char byte)
 	return chunked->digits ? after_item(byte, STATE_GAP) : STATE_BAD;
 }
 
-static unsigned extension_step(unsigned state, char byte)
+/* Up to the "=" of an extension: white space around everything, RFC 9112 7.1.1 (BWS). */
+static unsigned extension_name_step(unsigned state, char byte)
 {
 	bool is_token = class_of(byte) & CLASS_TOKEN, is_gap = byte == ' ' || byte == '\t';
 
@@ -91,10 +92,19 @@ static unsigned extension_step(unsigned state, char byte)
 		if (is_token)
 			return STATE_NAME;
 		return byte == '=' ? STATE_VALUE_GAP : after_item(byte, STATE_EQUALS_GAP);
-	case STATE_EQUALS_GAP:
+	default: /* STATE_EQUALS_GAP */
 		if (byte == '=')
 			return STATE_VALUE_GAP;
 		return is_gap ? STATE_EQUALS_GAP : (byte == ';' ? STATE_NAME_GAP : STATE_BAD);
+	}
+}
+
+/* Behind the "=": a token or a quoted string. */
+static unsigned extension_value_step(unsigned state, char byte)
+{
+	bool is_token = class_of(byte) & CLASS_TOKEN, is_gap = byte == ' ' || byte == '\t';
+
+	switch (state) {
 	case STATE_VALUE_GAP:
 		if (byte == '"')
 			return STATE_QUOTED;
@@ -169,7 +179,9 @@ static unsigned step(struct http_chunked *chunked, char byte)
 	case STATE_DATA_FEED:
 		return byte == '\n' ? STATE_SIZE : STATE_BAD;
 	default:
-		return state < STATE_SIZE_FEED ? extension_step(state, byte)
+		if (state <= STATE_EQUALS_GAP)
+			return extension_name_step(state, byte);
+		return state < STATE_SIZE_FEED ? extension_value_step(state, byte)
 					       : trailer_step(chunked, byte);
 	}
 }
