@@ -20,8 +20,7 @@ def pytest_report_header():
     return f"setia: {BINARY}"
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "long: runs at its full size when SETIA_TEST_LONG=1")
+def pytest_configure():
     if not os.access(BINARY, os.X_OK):
         raise pytest.UsageError(f"no binary at {BINARY}: build it, or name another in SETIA")
 
@@ -34,10 +33,11 @@ def clock(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def one_setia(tmp_path_factory, clock):
-    """One product per file of tests. A single worker, so that every client meets the connections to
-    the targets that the clients before it left behind."""
-    setia = Setia(tmp_path_factory.mktemp("setia"), clock=clock, workers=1)
+def one_setia(tmp_path_factory, clock, request):
+    """One product per file of tests. A single worker unless the file says WORKERS, so that every
+    client meets the connections to the targets that the clients before it left behind."""
+    setia = Setia(tmp_path_factory.mktemp("setia"), clock=clock,
+                  workers=getattr(request.module, "WORKERS", 1))
     try:
         yield setia.start()
         setia.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slow and greedy peers: each meets a roof, gives back what it took, and a well-behaved client beside
+"""Slow and greedy peers: each meets a roof, gives back what it took, and a good client beside
 them is answered all the while. Timeouts come by moving the product's clock."""
 
 import os
@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from lib.setia import sanitizer
 from lib.wait import SLOW, until
 from lib.wire import Closed, Connection, message
 from recorder import echo
@@ -44,10 +45,13 @@ class Neighbour:
             assert slow < 1.0 * SLOW, f"{slow:.3f} s beside the crowd"
 
     def leap(self, seconds):
-        """Moves the clock, and waits until every event loop has looked at it."""
+        """Moves the clock, waits until every event loop has looked at it, and lets the neighbour
+        ask once more, so that leap upon leap does not make it idle."""
         with self._between:
             self.clock.advance(seconds)
             time.sleep(0.25 * SLOW)
+            count = len(self.times)
+        until(lambda: len(self.times) > count or self.failures, 10, "the neighbour's next request")
 
     def _ask(self, client):
         with self._between:
@@ -86,7 +90,7 @@ def roofs(setia, site):
     before, memory = descriptors(), setia.resident_kb()
     yield
     until(lambda: descriptors() <= before + 70, 8, "descriptors to come back")
-    assert setia.resident_kb() - memory < 96 << 10
+    assert sanitizer() or setia.resident_kb() - memory < 96 << 10
 
 
 @pytest.fixture
@@ -353,4 +357,4 @@ def test_idle_connections_give_their_memory_back(setia, site, recorder, roofs, c
     send_all(clients, b"\r\n\r\n")
     for client in clients:
         assert client.read().status == 200
-    assert setia.resident_kb() - before < 24 << 10
+    assert sanitizer() or setia.resident_kb() - before < 24 << 10
