@@ -219,6 +219,7 @@ static void save_good(struct keeper *keeper, const struct history_row *row)
 static void hear_live(struct keeper *keeper, uint64_t generation, uint64_t now_ms)
 {
 	const struct history_row *row = history_find(&keeper->history, generation);
+	size_t closed;
 
 	if (!row) {
 		/* One that newer ones have pushed out: theirs follows. */
@@ -226,6 +227,9 @@ static void hear_live(struct keeper *keeper, uint64_t generation, uint64_t now_m
 			  log_number((int64_t)generation), NULL);
 		return;
 	}
+	/* First of all: nobody accepts from these any more, and what arrives until they are closed
+	 * is reset. */
+	closed = socket_set_close_retired(&keeper->sockets, generation);
 	save_good(keeper, row);
 	history_set_good(&keeper->history, generation);
 	keeper->proxy_live = generation;
@@ -235,8 +239,7 @@ static void hear_live(struct keeper *keeper, uint64_t generation, uint64_t now_m
 			  log_number((int64_t)generation), NULL);
 	}
 	/* An address may be free now that another listener waits for. */
-	if (socket_set_close_retired(&keeper->sockets, generation) > 0 &&
-	    keeper->sockets.retry_due_ms != UINT64_MAX &&
+	if (closed > 0 && keeper->sockets.retry_due_ms != UINT64_MAX &&
 	    socket_set_retry(&keeper->sockets, now_ms).opened > 0)
 		send_newest(keeper);
 	if (generation <= keeper->told)
