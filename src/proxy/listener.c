@@ -212,9 +212,12 @@ struct proxy_listener *listener_successor(const struct proxy_listener *listener)
  */
 static void listener_close(struct proxy_listener *listener)
 {
+	/* Deleted before this worker ever saw it: nobody was promised anything. */
+	bool was_live = listener->address.family != ADDRESS_NONE;
+
 	if (listener->source.fd < 0)
 		return;
-	for (int i = 0; i < ACCEPTS_AT_END && !listener_successor(listener); i++) {
+	for (int i = 0; was_live && i < ACCEPTS_AT_END && !listener_successor(listener); i++) {
 		int result = listener_accept(listener);
 
 		if (result == -EAGAIN || is_out_of_room(result))
