@@ -95,6 +95,8 @@ static void worker_adopt(struct worker *worker, struct generation *generation, u
 	*use = (struct generation_use){ .generation = generation, .pins = 1 };
 	worker->current = use;
 	listeners_adopt(worker, sequence);
+	if (worker->is_stopping)
+		listeners_close(worker); /* nothing is opened any more */
 	upstream_forget_gone(worker);
 	generation_use_unpin(old);
 	atomic_store_explicit(&worker->adopted, sequence, memory_order_release);
