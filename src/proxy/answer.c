@@ -27,6 +27,16 @@ static void request_drop(struct exchange *exchange)
 	exchange->response.body = buffer_give(&worker->buffers, exchange->response.body);
 }
 
+/* A head that is bad or was cut short may still say that no body may follow its answer. */
+static bool is_head_request(const struct connection *connection)
+{
+	const struct buffer *input = connection->input;
+
+	return input &&
+	       bytes_starts_with((struct bytes){ input->data + input->begin, buffer_used(input) },
+				 BYTES_LITERAL("HEAD "));
+}
+
 static enum step answer_place(struct connection *connection, unsigned status, struct bytes location)
 {
 	struct worker *worker = connection->worker;
@@ -39,8 +49,11 @@ static enum step answer_place(struct connection *connection, unsigned status, st
 	if (exchange && exchange->has_response)
 		return STEP_CLOSE; /* half an answer is on its way: only the end of the connection
 				      can tell */
-	if (!exchange)
+	if (!exchange) {
 		exchange = exchange_new(connection);
+		if (exchange && is_head_request(connection))
+			exchange->method = HTTP_HEAD;
+	}
 	if (!exchange)
 		return STEP_CLOSE;
 	request_drop(exchange);
