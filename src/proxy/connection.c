@@ -114,6 +114,14 @@ void connection_open(struct worker *worker, struct proxy_listener *listener,
 	connection_run(connection);
 }
 
+/* Part of an answer is out whose end only the connection's end tells: an orderly one would lie. */
+static bool is_cut(const struct exchange *exchange)
+{
+	return exchange && exchange->has_response && !exchange->is_tunnel &&
+	       exchange->response.framing_out == HTTP_UNTIL_CLOSE &&
+	       !transfer_is_done(&exchange->response);
+}
+
 void connection_close(struct connection *connection)
 {
 	struct worker *worker = connection->worker;
@@ -121,6 +129,8 @@ void connection_close(struct connection *connection)
 	if (connection->state == CONNECTION_CLOSED)
 		return;
 	connection->state = CONNECTION_CLOSED;
+	if (is_cut(connection->exchange))
+		stream_abort(&connection->stream);
 	exchange_end(connection->exchange);
 	connection->input = buffer_give(&worker->buffers, connection->input);
 	timer_done(&worker->wheel, &connection->timer);
