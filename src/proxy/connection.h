@@ -69,6 +69,7 @@ struct exchange {
 	bool keeps_client;
 	bool keeps_upstream;
 	bool is_tunnel;
+	bool upstream_broke; /* a write met a reset: an end that is read from here on is none */
 	bool has_answered; /* a first byte of the target's answer is here: no other try */
 	bool was_finished; /* tunnel: the end was passed on to the target ... */
 	bool was_finished_back; /* ... and to the client */

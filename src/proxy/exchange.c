@@ -286,6 +286,10 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 			request->pipe = pipe_give(stock, request->pipe);
 			request->body_written = true;
 			exchange->upstream->stream.source.is_writable = false;
+			/* The kernel tells of a reset once; reads will now say that the target
+			 * ended. EPIPE: it ended in order before. */
+			exchange->upstream_broke |= result != -EPIPE;
+			request->is_read |= exchange->is_tunnel; /* nothing goes there any more */
 			return STEP_WAIT;
 		}
 		exchange->upstream_moved |= exchange->sent != sent;

@@ -295,7 +295,7 @@ static enum step body_fill(struct exchange *exchange, bool *ret_is_over)
 
 	if (got == -EAGAIN)
 		return STEP_WAIT;
-	if (got > 0 || (got == 0 && transfer->is_read)) {
+	if (got > 0 || (got == 0 && transfer->is_read && !exchange->upstream_broke)) {
 		exchange->upstream_moved = true;
 		return STEP_AGAIN;
 	}
