@@ -14,6 +14,7 @@
 #define QUOTA_LISTENERS 50		/* per instance */
 #define QUOTA_RULES 50			/* per HTTP listener */
 #define QUOTA_TARGETS 100		/* per rule or layer-4 listener */
+#define QUOTA_CUSTOM_CONFIGURATIONS 200	/* features.md 10 */
 #define LIMIT_INSTANCES 4096		/* rows of a snapshot; the quota is 100 per network type */
 #define LIMIT_LISTENERS 16384		/* slots of the shared regions; 1,000 is a large site */
 #define LIMIT_RULES 65536		/* slots: a cache line each of the turns = 4 MiB, sparse */
@@ -30,6 +31,7 @@
 #define LIMIT_URL 200			/* api.md RuleInput */
 #define LIMIT_COOKIE_NAME 64		/* SP-35 */
 #define LIMIT_TAG 128
+#define LIMIT_CUSTOM_CONTENT 65536	/* features.md 10: bytes of a custom configuration */
 #define LIMIT_ID 16			/* "lbl-" + 8 and NUL, rounded up */
 
 /* Session persistence (SP-3, SP-4) and scheduling. */

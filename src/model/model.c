@@ -11,6 +11,7 @@
 
 /* The list code below reads a child's number without knowing which noun it is. */
 _Static_assert(offsetof(struct instance, number) == 0, "number comes first");
+_Static_assert(offsetof(struct custom_configuration, number) == 0, "number comes first");
 _Static_assert(offsetof(struct listener, number) == 0, "number comes first");
 _Static_assert(offsetof(struct rule, number) == 0, "number comes first");
 _Static_assert(offsetof(struct target, number) == 0, "number comes first");
@@ -174,12 +175,20 @@ void model_done(struct model *model)
 	for (size_t i = 0; i < model->instance_count; i++)
 		instance_free(model->instances[i]);
 	free(model->instances);
+	for (size_t i = 0; i < model->custom_count; i++)
+		custom_configuration_free(model->customs[i]);
+	free(model->customs);
 	explicit_bzero(model, sizeof(*model)); /* it holds the cookie keys */
 }
 
 int model_add_instance(struct model *model, struct instance *instance)
 {
 	return list_insert((void ***)&model->instances, &model->instance_count, instance);
+}
+
+int model_add_custom(struct model *model, struct custom_configuration *custom)
+{
+	return list_insert((void ***)&model->customs, &model->custom_count, custom);
 }
 
 int instance_add_listener(struct instance *instance, struct listener *listener)
@@ -208,6 +217,12 @@ void model_remove_instance(struct model *model, struct instance *instance)
 		instance_free(instance);
 }
 
+void model_remove_custom(struct model *model, struct custom_configuration *custom)
+{
+	if (list_detach((void **)model->customs, &model->custom_count, custom))
+		custom_configuration_free(custom);
+}
+
 void instance_remove_listener(struct instance *instance, struct listener *listener)
 {
 	if (list_detach((void **)instance->listeners, &instance->listener_count, listener))
@@ -231,6 +246,15 @@ struct instance *model_find_instance(const struct model *model, const char *id)
 	for (size_t i = 0; i < model->instance_count; i++) {
 		if (strcmp(model->instances[i]->id, id) == 0)
 			return model->instances[i];
+	}
+	return NULL;
+}
+
+struct custom_configuration *model_find_custom(const struct model *model, const char *id)
+{
+	for (size_t i = 0; i < model->custom_count; i++) {
+		if (strcmp(model->customs[i]->id, id) == 0)
+			return model->customs[i];
 	}
 	return NULL;
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "model/custom_configuration.h"
 #include "model/health_check.h"
 #include "model/limits.h"
 #include "model/words.h"
@@ -85,6 +86,7 @@ struct instance {
 	int64_t created_at;
 	struct tag *tags;
 	size_t tag_count;
+	const struct custom_configuration *custom; /* the model's, or NULL */
 	struct listener **listeners; /* by rising number */
 	size_t listener_count;
 };
@@ -100,6 +102,8 @@ struct cookie_key {
 struct model {
 	struct instance **instances; /* by rising number */
 	size_t instance_count;
+	struct custom_configuration **customs; /* by rising number */
+	size_t custom_count;
 	struct cookie_key keys[COOKIE_KEYS_MOST]; /* newest first: keys[0] seals */
 	size_t key_count;
 };
@@ -122,18 +126,21 @@ struct target *target_free(struct target *target);
  * child from then on.
  */
 int model_add_instance(struct model *model, struct instance *instance);
+int model_add_custom(struct model *model, struct custom_configuration *custom);
 int instance_add_listener(struct instance *instance, struct listener *listener);
 int listener_add_rule(struct listener *listener, struct rule *rule);
 int rule_add_target(struct rule *rule, struct target *target);
 int listener_add_target(struct listener *listener, struct target *target);
-/* Detach and free. */
+/* Detach and free. No instance may be bound to the custom configuration. */
 void model_remove_instance(struct model *model, struct instance *instance);
+void model_remove_custom(struct model *model, struct custom_configuration *custom);
 void instance_remove_listener(struct instance *instance, struct listener *listener);
 void listener_remove_rule(struct listener *listener, struct rule *rule);
 void rule_remove_target(struct rule *rule, struct target *target);
 void model_done(struct model *model);
 
 struct instance *model_find_instance(const struct model *model, const char *id);
+struct custom_configuration *model_find_custom(const struct model *model, const char *id);
 struct listener *instance_find_listener(const struct instance *instance, const char *id);
 struct rule *listener_find_rule(const struct listener *listener, const char *id);
 struct rule *listener_find_rule_by_url(const struct listener *listener, const char *domain,

@@ -164,6 +164,22 @@ static void fill_hosts(struct filler *filler, const struct listener *listener, u
 	}
 }
 
+static void fill_limits(const struct instance *instance, struct snapshot_listener *row)
+{
+	const struct directives *directives =
+		instance->custom ? &instance->custom->directives : &directives_default;
+
+	row->header_timeout_ms = (uint32_t)directives->header_timeout_ms;
+	row->body_timeout_ms = (uint32_t)directives->body_timeout_ms;
+	row->keepalive_timeout_ms = (uint32_t)directives->keepalive_timeout_ms;
+	row->keepalive_requests = (uint32_t)directives->keepalive_requests;
+	row->connect_timeout_ms = (uint32_t)directives->connect_timeout_ms;
+	row->read_timeout_ms = (uint32_t)directives->read_timeout_ms;
+	row->send_timeout_ms = (uint32_t)directives->send_timeout_ms;
+	row->client_send_timeout_ms = (uint32_t)directives->client_send_timeout_ms;
+	row->body_most = directives->body_most;
+}
+
 static void fill_listener(struct filler *filler, const struct instance *instance,
 			  const struct listener *listener, uint32_t instance_row)
 {
@@ -179,16 +195,8 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		.default_host = SNAPSHOT_NONE,
 		.protocol = listener->protocol,
 		.has_keepalive = listener->has_keepalive,
-		.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
-		.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
-		.keepalive_timeout_ms = HTTP_KEEPALIVE_TIMEOUT_MS,
-		.keepalive_requests = HTTP_KEEPALIVE_REQUESTS,
-		.connect_timeout_ms = HTTP_CONNECT_TIMEOUT_MS,
-		.read_timeout_ms = HTTP_READ_TIMEOUT_MS,
-		.send_timeout_ms = HTTP_SEND_TIMEOUT_MS,
-		.client_send_timeout_ms = HTTP_CLIENT_SEND_TIMEOUT_MS,
-		.body_most = HTTP_BODY_MOST,
 	};
+	fill_limits(instance, row);
 	row->address.port = listener->port;
 	fill_id(row->id, listener->id);
 	fill_rules(filler, listener);

@@ -13,10 +13,8 @@
 #include <string.h>
 
 #include "model/charset.h"
+#include "model/directives.h"
 #include "model/words.h"
-
-#define TIMEOUT_MOST_MS 86400000u /* a day; keeps sums of milliseconds far from any overflow */
-#define BODY_MOST (1ull << 50)
 
 static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES, [SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
@@ -191,27 +189,28 @@ static int check_instances(struct snapshot_checker *checker)
 	return 0;
 }
 
-static bool timeouts_are_good(const struct snapshot_listener *listener)
+/* What a custom configuration can say, and nothing else. */
+static const char *limit_out_of_range(const struct snapshot_listener *listener)
 {
-	const uint32_t timeouts[] = {
-		listener->header_timeout_ms,  listener->body_timeout_ms,
-		listener->connect_timeout_ms, listener->read_timeout_ms,
-		listener->send_timeout_ms,    listener->client_send_timeout_ms
+	const struct directives directives = {
+		.header_timeout_ms = listener->header_timeout_ms,
+		.body_timeout_ms = listener->body_timeout_ms,
+		.body_most = listener->body_most,
+		.keepalive_timeout_ms = listener->keepalive_timeout_ms,
+		.keepalive_requests = listener->keepalive_requests,
+		.connect_timeout_ms = listener->connect_timeout_ms,
+		.read_timeout_ms = listener->read_timeout_ms,
+		.send_timeout_ms = listener->send_timeout_ms,
+		.client_send_timeout_ms = listener->client_send_timeout_ms,
 	};
 
-	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
-		if (timeouts[i] == 0 || timeouts[i] > TIMEOUT_MOST_MS)
-			return false;
-	}
-	return listener->keepalive_timeout_ms <= TIMEOUT_MOST_MS &&
-	       listener->keepalive_requests > 0 && listener->body_most > 0 &&
-	       listener->body_most <= BODY_MOST;
+	return directives_out_of_range(&directives);
 }
 
 static int check_listener(struct snapshot_checker *checker, uint32_t row)
 {
 	const struct snapshot_listener *listener = &checker->view.listeners[row];
-	const char *reason = NULL;
+	const char *reason = NULL, *limit = limit_out_of_range(listener);
 
 	if (listener->number == 0 || listener->number > LIMIT_NUMBER)
 		reason = "bad number";
@@ -228,10 +227,11 @@ static int check_listener(struct snapshot_checker *checker, uint32_t row)
 		reason = "a protocol that this version does not serve";
 	else if (listener->has_keepalive > 1 || listener->unused[0] || listener->unused[1])
 		reason = "a flag is not 0 or 1, or an unused byte not zero";
-	else if (!timeouts_are_good(listener))
-		reason = "a timeout or roof is out of range";
 	if (reason)
 		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s", reason);
+	if (limit)
+		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s is out of range",
+				       limit);
 	checker->numbers[row] = listener->number;
 	checker->addresses[row] = &listener->address;
 	return 0;

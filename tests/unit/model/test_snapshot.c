@@ -368,6 +368,52 @@ static void large_round_trip(void **state)
 	sample_done(&sample);
 }
 
+/* A custom configuration holds for every listener of the instances that are bound to it, only. */
+static void custom_configurations_reach_listeners(void **state)
+{
+	static const char text[] = "client_header_timeout 31s; client_body_timeout 32s;"
+				   "client_max_body_size 10240M; keepalive_timeout 0;"
+				   "keepalive_requests 5; proxy_connect_timeout 6s;"
+				   "proxy_read_timeout 37s; proxy_send_timeout 38s;"
+				   "send_timeout 9s;";
+	struct custom_configuration *custom = custom_configuration_new();
+	struct problem problem = { 0 };
+	struct sample sample;
+	struct snapshot snapshot;
+	const struct snapshot_listener *row;
+
+	sample_small(&sample);
+	assert_non_null(custom);
+	assert_int_equal(directives_parse(bytes_of(text), "text", &custom->directives, &problem),
+			 0);
+	assert_int_equal(model_add_custom(&sample.model, custom), 0);
+	sample.model.instances[0]->custom = custom;
+	sample_open(&sample, 1, &snapshot);
+	for (uint32_t i = 0; i < snapshot.listener_count; i++) {
+		row = &snapshot.listeners[i];
+		if (row->instance != 0) {
+			assert_int_equal(row->keepalive_timeout_ms, HTTP_KEEPALIVE_TIMEOUT_MS);
+			continue;
+		}
+		assert_int_equal(row->header_timeout_ms, 31000);
+		assert_int_equal(row->body_timeout_ms, 32000);
+		assert_true(row->body_most == 10240ull << 20);
+		assert_int_equal(row->keepalive_timeout_ms, 0);
+		assert_int_equal(row->keepalive_requests, 5);
+		assert_int_equal(row->connect_timeout_ms, 6000);
+		assert_int_equal(row->read_timeout_ms, 37000);
+		assert_int_equal(row->send_timeout_ms, 38000);
+		assert_int_equal(row->client_send_timeout_ms, 9000);
+	}
+	assert_int_not_equal(snapshot.listeners[snapshot.listener_count - 1].instance, 0);
+	snapshot_close(&snapshot);
+	sample.model.instances[0]->custom = NULL;
+	assert_ptr_equal(model_find_custom(&sample.model, ""), custom);
+	model_remove_custom(&sample.model, custom);
+	assert_null(model_find_custom(&sample.model, ""));
+	sample_done(&sample);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +427,7 @@ int main(void)
 		cmocka_unit_test(turns_are_those_of_nginx),
 		cmocka_unit_test(turns_are_fair),
 		cmocka_unit_test(large_round_trip),
+		cmocka_unit_test(custom_configurations_reach_listeners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
