@@ -57,6 +57,12 @@ int store_delete_instance(struct store *store, const struct instance *instance, 
 int store_delete_listener(struct store *store, const struct listener *listener);
 int store_delete_rule(struct store *store, const struct rule *rule);
 int store_delete_target(struct store *store, const struct target *target);
+/* As the nouns. A custom configuration that an instance is bound to cannot be deleted. */
+int store_insert_custom(struct store *store, struct custom_configuration *custom);
+int store_update_custom(struct store *store, const struct custom_configuration *custom);
+int store_delete_custom(struct store *store, const struct custom_configuration *custom);
+/* Keeps what instance->custom says (NULL: none); it changes from none or to none. */
+int store_bind_custom(struct store *store, const struct instance *instance);
 /* Instances deleted at `since` or later; what is older is forgotten. */
 int store_count_deletions(struct store *store, int64_t since, int64_t *ret_count);
 /* `live`: a generation that every worker runs. */

@@ -16,7 +16,7 @@
 #define STORE_BUSY_TIMEOUT_MS 2000 /* another process (a backup) holds the lock: wait this long */
 #define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
 
-extern const char schema_sql[]; /* schema.sql, embedded by the build */
+extern const char schema_sql[], schema_custom_sql[]; /* *.sql, embedded by the build */
 
 enum statement {
 	STATEMENT_GET_NUMBER,
@@ -38,6 +38,11 @@ enum statement {
 	STATEMENT_UPDATE_TARGET,
 	STATEMENT_DELETE_TARGET,
 	STATEMENT_RELEASE_SLOTS,
+	STATEMENT_INSERT_CUSTOM,
+	STATEMENT_UPDATE_CUSTOM,
+	STATEMENT_DELETE_CUSTOM,
+	STATEMENT_BIND_CUSTOM,
+	STATEMENT_UNBIND_CUSTOM,
 	STATEMENT_INSERT_COOKIE_KEY,
 	STATEMENT_RETIRE_COOKIE_KEYS,
 	STATEMENT_FORGET_COOKIE_KEYS,
@@ -46,6 +51,8 @@ enum statement {
 	STATEMENT_LOAD_LISTENERS,
 	STATEMENT_LOAD_RULES,
 	STATEMENT_LOAD_TARGETS,
+	STATEMENT_LOAD_CUSTOMS,
+	STATEMENT_LOAD_CUSTOM_BINDINGS,
 	STATEMENT_LOAD_COOKIE_KEYS,
 	STATEMENT_LOAD_SLOTS,
 	STATEMENT_LOAD_API_KEYS,
@@ -66,8 +73,7 @@ enum statement {
 	STATEMENT_COUNT,
 };
 
-/* store_statements.c: SQL by enum statement. */
-extern const char *const statement_texts[STATEMENT_COUNT];
+extern const char *const statement_texts[STATEMENT_COUNT]; /* store_statements.c */
 
 enum slot_kind { SLOT_LISTENER = 1, SLOT_RULE, SLOT_TARGET, SLOT_KINDS };
 

@@ -65,7 +65,8 @@ static void *find_number(void **nouns, size_t count, uint64_t number)
 }
 
 _Static_assert(offsetof(struct instance, number) == 0 && offsetof(struct listener, number) == 0 &&
-		       offsetof(struct rule, number) == 0,
+		       offsetof(struct rule, number) == 0 &&
+		       offsetof(struct custom_configuration, number) == 0,
 	       "find_number reads it there");
 
 /* A problem of validation becomes a bad column. */
@@ -198,6 +199,60 @@ static int load_tag(struct row *row, void *context)
 		(struct tag){ row_text_copy(row, 1, ECHO_MOST), row_text_copy(row, 2, ECHO_MOST) };
 	instance->tag_count++;
 	return row->error;
+}
+
+static void read_custom(struct row *row, struct custom_configuration *custom)
+{
+	struct problem problem = { 0 };
+
+	custom->number = row_number(row, 0);
+	row_id(row, 1, "pz-", custom->id);
+	set_text(row, 2, LIMIT_NAME_BYTES, &custom->name);
+	set_text(row, 3, LIMIT_CUSTOM_CONTENT, &custom->content);
+	custom->created_at = row_integer(row, 4, 0, TIME_MOST);
+	custom->updated_at = row_integer(row, 5, 0, TIME_MOST);
+	if (row->error == 0)
+		row_check(row, 2, validate_name(custom->name, "name", &problem), &problem);
+	if (row->error == 0)
+		row_check(row, 3,
+			  directives_parse(bytes_of(custom->content), "content",
+					   &custom->directives, &problem),
+			  &problem);
+}
+
+static int load_custom(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct custom_configuration *custom;
+
+	if (load->model->custom_count >= QUOTA_CUSTOM_CONFIGURATIONS)
+		return row_bad(row, 0, "too many custom configurations");
+	custom = custom_configuration_new();
+	if (!custom)
+		return -ENOMEM;
+	read_custom(row, custom);
+	if (row->error == 0)
+		row->error = model_add_custom(load->model, custom);
+	if (row->error != 0)
+		custom_configuration_free(custom);
+	return row->error;
+}
+
+static int load_custom_binding(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct model *model = load->model;
+	struct instance *instance =
+		find_number((void **)model->instances, model->instance_count, row_number(row, 0));
+	const struct custom_configuration *custom =
+		find_number((void **)model->customs, model->custom_count, row_number(row, 1));
+
+	if (!instance)
+		return row_bad(row, 0, "no such instance");
+	if (!custom)
+		return row_bad(row, 1, "no such custom configuration");
+	instance->custom = custom;
+	return 0;
 }
 
 static void read_listener(struct row *row, struct listener *listener)
@@ -397,6 +452,8 @@ int store_load(struct store *store, struct model *ret)
 	static const struct query steps[] = {
 		{ STATEMENT_LOAD_INSTANCES, "instance", load_instance },
 		{ STATEMENT_LOAD_TAGS, "tag", load_tag },
+		{ STATEMENT_LOAD_CUSTOMS, "custom_configuration", load_custom },
+		{ STATEMENT_LOAD_CUSTOM_BINDINGS, "custom_binding", load_custom_binding },
 		{ STATEMENT_LOAD_LISTENERS, "listener", load_listener },
 		{ STATEMENT_LOAD_RULES, "rule", load_rule },
 		{ STATEMENT_LOAD_TARGETS, "target", load_target },

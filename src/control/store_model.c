@@ -192,6 +192,38 @@ int store_delete_instance(struct store *store, const struct instance *instance, 
 			  : store_run(store, STATEMENT_NOTE_DELETION, value_integer(wall_s));
 }
 
+int store_insert_custom(struct store *store, struct custom_configuration *custom)
+{
+	int error = store_run(store, STATEMENT_INSERT_CUSTOM, value_text(custom->id),
+			      value_text(custom->name), value_text(custom->content),
+			      value_integer(custom->created_at), value_integer(custom->updated_at));
+
+	if (error == 0)
+		custom->number = new_number(store);
+	return error;
+}
+
+int store_update_custom(struct store *store, const struct custom_configuration *custom)
+{
+	return store_run(store, STATEMENT_UPDATE_CUSTOM, value_number(custom->number),
+			 value_text(custom->name), value_text(custom->content),
+			 value_integer(custom->updated_at));
+}
+
+int store_delete_custom(struct store *store, const struct custom_configuration *custom)
+{
+	return store_run(store, STATEMENT_DELETE_CUSTOM, value_number(custom->number));
+}
+
+int store_bind_custom(struct store *store, const struct instance *instance)
+{
+	struct value number = value_number(instance->number);
+
+	return instance->custom ? store_run(store, STATEMENT_BIND_CUSTOM, number,
+					    value_number(instance->custom->number))
+				: store_run(store, STATEMENT_UNBIND_CUSTOM, number);
+}
+
 static int read_count(struct row *row, void *context)
 {
 	int64_t *count = context;

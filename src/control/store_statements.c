@@ -52,6 +52,15 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_RELEASE_SLOTS] =
 		"DELETE FROM freed_slot WHERE generation < ?1 RETURNING kind, slot",
 
+	[STATEMENT_INSERT_CUSTOM] =
+		"INSERT INTO custom_configuration (id, name, content, created_at, updated_at) "
+		"VALUES (?1, ?2, ?3, ?4, ?5)",
+	[STATEMENT_UPDATE_CUSTOM] = "UPDATE custom_configuration SET name = ?2, content = ?3, "
+				    "updated_at = ?4 WHERE number = ?1",
+	[STATEMENT_DELETE_CUSTOM] = "DELETE FROM custom_configuration WHERE number = ?1",
+	[STATEMENT_BIND_CUSTOM] = "INSERT INTO custom_binding (instance, custom) VALUES (?1, ?2)",
+	[STATEMENT_UNBIND_CUSTOM] = "DELETE FROM custom_binding WHERE instance = ?1",
+
 	[STATEMENT_INSERT_COOKIE_KEY] = "INSERT INTO cookie_key (id, secret, created_s, retired_s) "
 					"VALUES (?1, ?2, ?3, ?4)",
 	[STATEMENT_RETIRE_COOKIE_KEYS] =
@@ -74,6 +83,10 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"created_at FROM rule ORDER BY number",
 	[STATEMENT_LOAD_TARGETS] = "SELECT number, listener, rule, slot, ip, port, weight, tag, "
 				   "created_at FROM target ORDER BY number",
+	[STATEMENT_LOAD_CUSTOMS] = "SELECT number, id, name, content, created_at, updated_at "
+				   "FROM custom_configuration ORDER BY number",
+	[STATEMENT_LOAD_CUSTOM_BINDINGS] =
+		"SELECT instance, custom FROM custom_binding ORDER BY instance",
 	[STATEMENT_LOAD_COOKIE_KEYS] =
 		"SELECT id, secret, created_s, retired_s FROM cookie_key ORDER BY position DESC",
 	[STATEMENT_LOAD_SLOTS] = "SELECT 1, slot FROM listener UNION ALL "

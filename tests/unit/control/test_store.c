@@ -95,11 +95,19 @@ static struct target *add_target(struct fixture *fixture, struct rule *rule, con
 
 static void fill(struct fixture *fixture, struct model *model)
 {
+	struct custom_configuration *custom = custom_configuration_new();
 	struct instance *instance = instance_new();
 	struct listener *listener = listener_new();
 	struct rule *rule = rule_new();
 
 	assert_int_equal(store_begin(fixture->store), 0);
+	strcpy(custom->id, "pz-abcdefgh");
+	set_text(&custom->name, "slow");
+	set_text(&custom->content, "# \xc3\xa4\r\nkeepalive_timeout 10s;");
+	custom->created_at = 3;
+	custom->updated_at = 4;
+	assert_int_equal(store_insert_custom(fixture->store, custom), 0);
+	assert_int_equal(model_add_custom(model, custom), 0);
 	strcpy(instance->id, "lb-abcdefgh");
 	set_text(&instance->name, "shop");
 	instance->network = NETWORK_OPEN;
@@ -109,6 +117,8 @@ static void fill(struct fixture *fixture, struct model *model)
 	instance->tag_count = 1;
 	assert_int_equal(store_insert_instance(fixture->store, instance), 0);
 	assert_int_equal(model_add_instance(model, instance), 0);
+	instance->custom = custom;
+	assert_int_equal(store_bind_custom(fixture->store, instance), 0);
 	strcpy(listener->id, "lbl-abcdefgh");
 	set_text(&listener->name, "web");
 	listener->protocol = PROTOCOL_HTTP;
@@ -150,6 +160,14 @@ static void comes_back_whole(void **state)
 	assert_string_equal(read.instances[0]->name, "shop");
 	assert_string_equal(read.instances[0]->tags[0].value, "test");
 	assert_int_equal(read.instances[0]->listeners[0]->port, 80);
+	assert_int_equal(read.custom_count, 1);
+	assert_ptr_equal(read.instances[0]->custom, read.customs[0]);
+	assert_string_equal(read.customs[0]->id, "pz-abcdefgh");
+	assert_string_equal(read.customs[0]->name, "slow");
+	assert_string_equal(read.customs[0]->content, written.customs[0]->content);
+	assert_int_equal(read.customs[0]->directives.keepalive_timeout_ms, 10000);
+	assert_int_equal(read.customs[0]->created_at, 3);
+	assert_int_equal(read.customs[0]->updated_at, 4);
 	rule = read.instances[0]->listeners[0]->rules[0];
 	assert_string_equal(rule->health_check.path, "/health");
 	assert_true(rule->health_check.is_get && rule->strips_cookie);
@@ -259,6 +277,70 @@ static void children_go_with_their_parent(void **state)
 	model_done(&read);
 }
 
+static void customs_change_and_roll_back(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model model = { 0 }, read = { 0 };
+	struct custom_configuration *custom;
+	struct instance *instance;
+
+	fill(fixture, &model);
+	custom = model.customs[0];
+	instance = model.instances[0];
+	assert_int_equal(store_begin(fixture->store), 0);
+	set_text(&custom->content, "send_timeout 5;");
+	assert_int_equal(store_update_custom(fixture->store, custom), 0);
+	instance->custom = NULL;
+	assert_int_equal(store_bind_custom(fixture->store, instance), 0);
+	assert_int_equal(store_delete_custom(fixture->store, custom), 0);
+	store_rollback(fixture->store);
+	assert_int_equal(store_load(fixture->store, &read), 0);
+	assert_ptr_equal(read.instances[0]->custom, read.customs[0]);
+	assert_int_equal(read.customs[0]->directives.keepalive_timeout_ms, 10000);
+	model_done(&read);
+	memset(&read, 0, sizeof(read));
+
+	/* In use: it stays. An instance binds to one only. */
+	assert_int_equal(store_begin(fixture->store), 0);
+	assert_true(store_delete_custom(fixture->store, custom) < 0);
+	instance->custom = custom;
+	assert_int_equal(store_bind_custom(fixture->store, instance), -EEXIST);
+	store_rollback(fixture->store);
+	assert_int_equal(store_begin(fixture->store), 0);
+	custom->updated_at = 77;
+	assert_int_equal(store_update_custom(fixture->store, custom), 0);
+	assert_int_equal(store_delete_instance(fixture->store, instance, 9), 0);
+	assert_int_equal(store_commit(fixture->store), 0);
+	assert_int_equal(store_load(fixture->store, &read), 0);
+	assert_int_equal(read.instance_count, 0);
+	assert_int_equal(read.customs[0]->updated_at, 77);
+	assert_int_equal(read.customs[0]->directives.client_send_timeout_ms, 5000);
+	assert_int_equal(store_begin(fixture->store), 0);
+	assert_int_equal(store_delete_custom(fixture->store, custom), 0);
+	assert_int_equal(store_commit(fixture->store), 0);
+	model_done(&model);
+	model_done(&read);
+}
+
+/* A database of the first version, as it was before custom configurations, opens and is whole. */
+static void older_database_is_brought_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model model = { 0 }, read = { 0 };
+
+	fill(fixture, &model);
+	tamper(fixture, "DROP TABLE custom_binding; DROP TABLE custom_configuration;"
+			"PRAGMA user_version = 1");
+	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
+	assert_int_equal(store_load(fixture->store, &read), 0);
+	assert_int_equal(read.instance_count, 1);
+	assert_null(read.instances[0]->custom);
+	assert_int_equal(read.custom_count, 0);
+	reopen(fixture, 0);
+	model_done(&model);
+	model_done(&read);
+}
+
 static void uniqueness_is_the_callers(void **state)
 {
 	struct fixture *fixture = *state;
@@ -305,6 +387,20 @@ static void bad_rows_are_refused(void **state)
 		"UPDATE target SET rule = NULL, listener = 1",
 		"UPDATE target SET number = 281474976710656 WHERE number = 2",
 		"INSERT INTO cookie_key VALUES (1, 1, zeroblob(32), 0, 9)",
+		"UPDATE custom_configuration SET content = 'keepalive_timeout 3601;'",
+		"UPDATE custom_configuration SET content = 'keepalive_timeout 1'",
+		"UPDATE custom_configuration SET content = 'add_header a b;'",
+		"UPDATE custom_configuration SET content = printf('%65537c', char(10))",
+		"UPDATE custom_configuration SET content = CAST(x'23ff' AS TEXT)",
+		"UPDATE custom_configuration SET name = char(7)",
+		"UPDATE custom_configuration SET id = 'pz-ABCDEFGH'",
+		"UPDATE custom_configuration SET created_at = -1",
+		"UPDATE custom_configuration SET updated_at = 253402300800",
+		"PRAGMA foreign_keys = OFF; DELETE FROM custom_configuration",
+		"PRAGMA foreign_keys = OFF; INSERT INTO custom_binding VALUES (9, 1)",
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+		"INSERT INTO custom_configuration SELECT NULL, printf('pz-%08d', i), 'n', '', 0, 0 "
+		"FROM n",
 	};
 	struct fixture *fixture = *state;
 	struct model model = { 0 };
@@ -340,6 +436,8 @@ static void other_files_are_refused(void **state)
 		"PRAGMA user_version = 0",
 		"PRAGMA application_id = 1",
 		"DROP TRIGGER rule_freed",
+		"DROP TABLE custom_binding",
+		"DROP INDEX custom_binding_custom",
 		"CREATE TABLE more (a)",
 		"CREATE TRIGGER evil AFTER INSERT ON target BEGIN DELETE FROM api_key; END",
 	};
@@ -537,6 +635,8 @@ int main(void)
 		STORE_TEST(rollback_leaves_nothing),
 		STORE_TEST(slots_wait_for_a_newer_generation),
 		STORE_TEST(children_go_with_their_parent),
+		STORE_TEST(customs_change_and_roll_back),
+		STORE_TEST(older_database_is_brought_up),
 		STORE_TEST(uniqueness_is_the_callers),
 		STORE_TEST(bad_rows_are_refused),
 		STORE_TEST(other_files_are_refused),
