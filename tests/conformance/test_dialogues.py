@@ -332,3 +332,64 @@ def test_post_is_never_executed_twice(site, recorder):
     recorder.script = None
     assert site.fetch("/next").body == b"/next"
     assert recorder.targets == ["/warm", "/pay", "/next"]
+
+
+def test_a_safe_request_is_tried_on_three_targets_at_most(make_site, make_recorder):
+    """docs/decisions/other-tries.md: each time another target, and never once its body was sent."""
+    targets = [make_recorder() for _ in range(5)]
+    for target in targets:
+        target.script = lambda peer, seen: False
+    site = make_site(targets)
+    assert site.fetch("/get").status == 502
+    assert sorted(len(target.log) for target in targets) == [0, 0, 1, 1, 1]
+    for target in targets:
+        target.log.clear()
+    assert site.fetch("/put", method="PUT", body=b"abc").status == 502
+    assert sorted(len(target.log) for target in targets) == [0, 0, 0, 0, 1]
+
+
+# The balancer's own answers keep their place in the stream
+
+OWN = [("404", "/none", 404), ("301", "/dir", 301), ("503", "/empty/x", 503)]
+HIDDEN = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+BODIES = [
+    ("no body", [], b""), ("a length", [("Content-Length", str(len(HIDDEN)))], HIDDEN),
+    ("chunks", CHUNKED, b"%x\r\n%b\r\n0\r\nX-A: b\r\n\r\n" % (len(HIDDEN), HIDDEN)),
+    ("bad chunks", CHUNKED, b"xyz\r\n0\r\n\r\n"),
+    ("half a body", [("Content-Length", "99999")], b"abc")]
+
+
+@pytest.fixture(scope="module")
+def two_rules(one_setia, one_recorder):
+    """/case has a target, /dir/ as well, /empty/ has none."""
+    site = one_setia.site([one_recorder], Url="/case")
+    site.add_rule([one_recorder.target], Url="/dir/")
+    site.add_rule(Url="/empty/")
+    yield site
+    site.delete()
+
+
+@pytest.mark.parametrize("way", ["whole", "torn"])
+@pytest.mark.parametrize("name, fields, body", BODIES, ids=[row[0] for row in BODIES])
+@pytest.mark.parametrize("what, path, status", OWN, ids=[row[0] for row in OWN])
+def test_own_answers_do_not_desynchronise(setia, two_rules, recorder, what, path, status, name,
+                                          fields, body, way):
+    """The rest of a refused request is skipped as what it is, or the connection ends."""
+    data = message("POST", path, fields) + body + message(path="/case")
+    with two_rules.connect() as client:
+        if way == "whole":
+            client.send(data)
+        else:
+            for at in range(0, len(data), 12):
+                client.send(data[at:at + 12])
+                time.sleep(0.001)
+        got = client.read()
+        assert got.status == status or (name, got.status) == ("bad chunks", 400)
+        if got.one("Connection") == "close":
+            assert client.drain()[1]
+            assert recorder.targets == []
+        else:
+            assert name not in ("bad chunks", "half a body")
+            assert client.read().body == b"/case"
+            assert recorder.targets == ["/case"]
+    assert name != "no body" or recorder.targets == ["/case"]
