@@ -27,6 +27,7 @@ struct client {
 	bool has_finished;
 	bool is_tunnel;
 	bool is_deaf;
+	bool met_reset;
 	uint64_t echoed, tunnel_sent;
 };
 
@@ -293,10 +294,10 @@ static bool read_some(struct client *client)
 	got = net_read(client->end, piece, most);
 	if (got == -EAGAIN)
 		return true;
-	if (got == 0 && message_end(&client->in))
+	if (got == 0 && !client->met_reset && message_end(&client->in))
 		answer_done(client);
 	if (got <= 0) {
-		client_over(client, got < 0);
+		client_over(client, got < 0 || client->met_reset);
 		return false;
 	}
 	client->received += (uint64_t)got;
@@ -355,6 +356,7 @@ static size_t write_some(struct client *client, const char *data, size_t size)
 	if (dice_percent(40) && most)
 		most = 1 + dice_below((uint32_t)most);
 	put = most && !client->has_finished ? net_write(client->end, data, (size_t)most) : 0;
+	client->met_reset |= put == -ECONNRESET; /* reads will not tell of it again */
 	if (put <= 0)
 		return 0;
 	client->sent += (uint64_t)put;

@@ -149,8 +149,10 @@ static bool answer_done(struct serving *serving)
 		net_write(serving->end, "HTTP/1.1 200 OK\r\n", 17);
 	if (plan->target_closes || (serving->is_faulty && plan->fault == FAULT_GARBAGE))
 		return leave(serving, false);
-	if (serving->in.state != MESSAGE_DONE)
+	if (serving->in.state != MESSAGE_DONE) {
+		serving->is_faulty = false;
 		return true; /* the answer was early: the rest of the body is read */
+	}
 	free(serving->answer);
 	serving->answer = NULL;
 	serving->plan = NULL;

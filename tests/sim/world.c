@@ -29,6 +29,7 @@ static struct {
 	struct world_setup setup;
 	struct worker worker;
 	struct sockets *sockets;
+	struct descriptors descriptors; /* of traffic, as the worker counts them */
 	struct shape shape;
 	struct generation *generations[GENERATIONS_MOST];
 	unsigned generation_count;
@@ -296,11 +297,13 @@ void world_begin(const struct world_setup *setup)
 		memset(&world.regions->turns[i], 0, sizeof(world.regions->turns[i]));
 	world.sockets = sockets_new();
 	SIM_MUST(world.sockets);
-	SIM_MUST(worker_init(&world.worker, &(struct worker_setup){ .workers = 1,
-								    .regions = world.regions,
-								    .sockets = world.sockets,
-								    .done_fd = world.done_fd }) ==
-		 0);
+	descriptors_init(&world.descriptors);
+	SIM_MUST(worker_init(&world.worker, &(struct worker_setup){
+						    .regions = world.regions,
+						    .sockets = world.sockets,
+						    .descriptors = &world.descriptors,
+						    .done_fd = world.done_fd,
+					    }) == 0);
 	socket_give();
 	generation_publish();
 }
