@@ -194,14 +194,17 @@ static bool change_run(unsigned variant, unsigned at)
 	struct world_setup setup = world_calm();
 	enum change_kind kind = (enum change_kind)(variant >> 1);
 
-	if (kind > CHANGE_STOP) {
+	if (kind > CHANGE_STOP + 1) { /* the end, and a new listener comes too late */
+		setup.changes[setup.change_count++] =
+			(struct change){ .kind = CHANGE_LISTENER, .at_step = at + 8 };
+		kind = CHANGE_STOP;
+	} else if (kind > CHANGE_STOP) {
 		kind = CHANGE_STOP; /* a hard one */
 		setup.stop_grace_ms = 0;
 		setup.excuses.stops_hard = true;
 	}
 	setup.whole_percent = 50;
-	setup.changes[0] = (struct change){ .kind = kind, .at_step = at };
-	setup.change_count = 1;
+	setup.changes[setup.change_count++] = (struct change){ .kind = kind, .at_step = at };
 	setup.excuses.no_target = kind == CHANGE_NO_TARGETS;
 	setup.excuses.no_listener = kind == CHANGE_NO_LISTENER;
 	setup.excuses.stops = kind == CHANGE_STOP;
@@ -216,7 +219,7 @@ static bool change_run(unsigned variant, unsigned at)
 const struct sweep sweeps[] = {
 	{ "hold", hold_run, 16 },
 	{ "break", break_run, 16 },
-	{ "change", change_run, 2 * (CHANGE_STOP + 2) },
+	{ "change", change_run, 2 * (CHANGE_STOP + 3) },
 	{ "timeout", timeout_run, TIMEOUT_CASES },
 };
 const unsigned sweep_count = sizeof(sweeps) / sizeof(*sweeps);
