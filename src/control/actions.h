@@ -91,6 +91,13 @@ int modify_target_weight(struct call *call);
 int modify_target_port(struct call *call);
 int describe_targets(struct call *call);
 
+/* action_custom.c, describe_custom.c */
+extern const struct field set_customized_config_fields[], describe_customized_config_list_fields[],
+	describe_customized_config_associate_list_fields[];
+int set_customized_config(struct call *call);
+int describe_customized_config_list(struct call *call);
+int describe_customized_config_associate_list(struct call *call);
+
 /* action_task.c */
 extern const struct field describe_task_status_fields[], describe_quota_fields[];
 int describe_task_status(struct call *call);

@@ -111,7 +111,6 @@ static const struct constant load_balancer_constants[] = {
 	{ "LogTopicId", IS_EMPTY_TEXT },
 	{ "ExtraInfo", IS_NULL },
 	{ "IsDDos", IS_FALSE },
-	{ "ConfigId", IS_EMPTY_TEXT },
 	{ "ExclusiveCluster", IS_NULL },
 	{ "SnatPro", IS_FALSE },
 	{ "SnatIps", IS_EMPTY_LIST },
@@ -142,7 +141,7 @@ json_t *answer_load_balancer(const struct instance *instance, bool has_target_co
 	address_format_ip(&instance->vip, vip);
 	object = json_pack(
 		"{s:s, s:s, s:s, s:i, s:[s], s:s, s:s, s:s?, s:i, s:o, s:o, s:I, s:s, s:s, s:o, "
-		"s:s, s:{s:n, s:I, s:n}, s:b, s:o, s:o}",
+		"s:s, s:{s:n, s:I, s:n}, s:b, s:o, s:o, s:s}",
 		"LoadBalancerId", instance->id, "LoadBalancerName", instance->name,
 		"LoadBalancerType", network_name((enum network)instance->network), "Forward", 1,
 		"LoadBalancerVips", vip, "AddressIPv6", is_ipv6 ? vip : "", "AddressIPVersion",
@@ -157,7 +156,8 @@ json_t *answer_load_balancer(const struct instance *instance, bool has_target_co
 		instance->is_delete_protected ? json_pack("[s]", "DeleteProtect") : json_array(),
 		"TargetCount",
 		has_target_count ? json_integer((json_int_t)instance_count_targets(instance))
-				 : json_null());
+				 : json_null(),
+		"ConfigId", instance->custom ? instance->custom->id : "");
 	return ADD_CONSTANTS(object, load_balancer_constants);
 }
 

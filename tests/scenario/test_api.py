@@ -357,8 +357,8 @@ def test_rate(make_setia):
 
 @pytest.mark.parametrize("action", [
     "DescribeTargetHealth", "CreateTargetGroup", "ManualRewrite", "AutoRewrite",
-    "SetCustomizedConfigForLoadBalancer", "DescribeClassicalLBListeners",
-    "InquiryPriceCreateLoadBalancer", "RegisterFunctionTargets", "DescribeCrossTargets",
+    "DescribeClassicalLBListeners", "InquiryPriceCreateLoadBalancer",
+    "RegisterFunctionTargets", "DescribeCrossTargets",
     "CreateClsLogSet", "CloneLoadBalancer", "AddCustomizedConfig", "BatchModifyTargetWeight",
     "SetLoadBalancerSecurityGroups",
     "ReplaceCertForLoadBalancers", "DescribeModelRouters", "CreateKey", "ChatCompletions"])

@@ -112,11 +112,12 @@ static void dump_instance(FILE *out, const struct instance *instance)
 
 	address_format_ip(&instance->vip, vip);
 	fprintf(out,
-		"instance %" PRIu64 " %s '%s' %d %s %d %d %" PRId64 " '%s' '%s' %u %" PRId64 "\n",
+		"instance %" PRIu64 " %s '%s' %d %s %d %d %" PRId64 " '%s' '%s' %u %" PRId64
+		" %s\n",
 		instance->number, instance->id, instance->name, instance->network, vip,
 		instance->is_delete_protected, instance->passes_to_target, instance->project_id,
 		instance->vpc_id, instance->subnet_id, instance->bandwidth_out,
-		instance->created_at);
+		instance->created_at, instance->custom ? instance->custom->id : "-");
 	for (size_t i = 0; i < instance->tag_count; i++)
 		fprintf(out, " tag '%s' '%s'\n", instance->tags[i].key, instance->tags[i].value);
 	for (size_t i = 0; i < instance->listener_count; i++) {
@@ -134,12 +135,26 @@ static void dump_instance(FILE *out, const struct instance *instance)
 	}
 }
 
+static void dump_custom(FILE *out, const struct custom_configuration *custom)
+{
+	uint64_t values[sizeof(custom->directives) / sizeof(uint64_t)];
+
+	fprintf(out, "custom %" PRIu64 " %s '%s' %" PRId64 " %" PRId64 " [%s]", custom->number,
+		custom->id, custom->name, custom->created_at, custom->updated_at, custom->content);
+	memcpy(values, &custom->directives, sizeof(values));
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		fprintf(out, " %" PRIu64, values[i]);
+	fputc('\n', out);
+}
+
 static char *dump(const struct model *model)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
+	for (size_t i = 0; i < model->custom_count; i++)
+		dump_custom(out, model->customs[i]);
 	for (size_t i = 0; i < model->instance_count; i++)
 		dump_instance(out, model->instances[i]);
 	fclose(out);

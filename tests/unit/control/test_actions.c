@@ -34,7 +34,7 @@ static void test_sorted_and_complete(void **state)
 		assert_non_null(action->about);
 	}
 	assert_int_equal(count, MODEL_NAMES + EXTENSIONS);
-	assert_int_equal(built, 18 + EXTENSIONS);
+	assert_int_equal(built, 21 + EXTENSIONS);
 	assert_null(action_find(""));
 	assert_null(action_find("createloadbalancer"));
 	assert_null(action_find("CreateLoadBalancerX"));

@@ -118,6 +118,37 @@ static void test_make(void **state)
 	apply(fixture, whole, "");
 }
 
+/* A file knows nothing of custom configurations: what it changes keeps its binding. */
+static void test_binding_stays(void **state)
+{
+	static const char *const contents[] = {
+		"LoadBalancers: [{LoadBalancerName: web, Listeners: [{Protocol: HTTP, Port: 80}]}]",
+		"LoadBalancers: [{LoadBalancerName: web, DeleteProtect: true}]",
+	};
+	struct fixture *fixture = *state;
+	const struct instance *web;
+	char id[LIMIT_ID];
+
+	apply(fixture, contents[0], "+ instance web\n+ listener HTTP:80 in web\n");
+	assert_int_equal(
+		fixture_call(fixture, "SetCustomizedConfigForLoadBalancer",
+			     json_pack("{s:s s:s s:s}", "OperationType", "ADD", "ConfigName", "a",
+				       "ConfigContent", "keepalive_timeout 1;")),
+		0);
+	strcpy(id, fixture->control.model.customs[0]->id);
+	assert_int_equal(
+		fixture_call(fixture, "SetCustomizedConfigForLoadBalancer",
+			     json_pack("{s:s s:s s:[s]}", "OperationType", "BIND", "UconfigId", id,
+				       "LoadBalancerIds", find(fixture, "web")->id)),
+		0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(fixture_apply(fixture, contents[i % 2], i == 1), 0);
+		web = find(fixture, "web");
+		assert_non_null(web->custom);
+		assert_string_equal(web->custom->id, id);
+	}
+}
+
 /* Leaving everything out is what Create makes of it: no default here has drifted from the actions'
  * own. */
 static void test_defaults(void **state)
@@ -504,6 +535,7 @@ int main(void)
 		TEST(test_dry_run),
 		TEST(test_edits),
 		TEST(test_identity_is_kept),
+		TEST(test_binding_stays),
 		TEST(test_others_stay),
 		TEST(test_refused_values),
 		TEST(test_refused_changes),
