@@ -115,7 +115,7 @@ static void listener_pause(struct proxy_listener *listener)
 
 void listeners_resume(struct worker *worker)
 {
-	if (worker->connection_count >= worker->connection_roof) {
+	if (!descriptors_have_room(worker->descriptors)) {
 		timer_set(&worker->wheel, &worker->pause_timer, worker->now_ms + PAUSE_MS);
 		return;
 	}
@@ -139,7 +139,9 @@ static int listener_accept(struct proxy_listener *listener)
 	struct address peer;
 	int result;
 
-	if (worker->connection_count >= worker->connection_roof)
+	if (!descriptors_have_room(worker->descriptors))
+		upstream_shed(worker);
+	if (!descriptors_have_room(worker->descriptors))
 		return -EMFILE;
 	result = stream_accept(listener->source.fd, &stream, &peer);
 	if (result == 0)
@@ -189,6 +191,7 @@ static void listener_open(struct worker *worker, uint64_t number, int fd)
 		abort();
 	}
 	list_append(&worker->listeners, &listener->link);
+	descriptors_count(worker->descriptors, 1);
 }
 
 struct proxy_listener *listener_successor(const struct proxy_listener *listener)
@@ -228,6 +231,7 @@ static void listener_close(struct proxy_listener *listener)
 	 * epoll. */
 	io_remove(listener->worker->io, &listener->source);
 	io_close(listener->worker->io, &listener->source);
+	descriptors_count(listener->worker->descriptors, -1);
 	listener_unreference(listener);
 }
 

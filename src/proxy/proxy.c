@@ -26,6 +26,7 @@ struct proxy {
 	struct sockets *sockets;
 	struct worker *workers;
 	unsigned started; /* workers whose thread runs */
+	struct descriptors descriptors;
 	struct generation *newest;
 	uint64_t sequence; /* of the last handover */
 	uint64_t live; /* handover that the keeper was told of */
@@ -57,9 +58,9 @@ static int proxy_start_workers(struct proxy *proxy, int fd)
 	for (unsigned i = 0; i < proxy->options->workers; i++) {
 		result = worker_init(&proxy->workers[i], &(struct worker_setup){
 								 .index = i,
-								 .workers = proxy->options->workers,
 								 .regions = proxy->regions,
 								 .sockets = proxy->sockets,
+								 .descriptors = &proxy->descriptors,
 								 .done_fd = proxy->done_fd,
 							 });
 		if (result == 0)
@@ -252,6 +253,7 @@ int proxy_main(const struct run_options *options)
 	signal(SIGPIPE, SIG_IGN);
 	proxy->options = options;
 	proxy->sockets = sockets_new();
+	descriptors_init(&proxy->descriptors);
 	proxy->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!proxy->sockets || proxy->done_fd < 0)
 		return 1;

@@ -113,6 +113,21 @@ static struct upstream *idle_take(struct upstream_pool *pool, bool must_be_alive
 	return NULL;
 }
 
+static void pool_close_idle(struct upstream_pool *pool)
+{
+	while (!list_is_empty(&pool->idle))
+		upstream_close(list_entry(pool->idle.next, struct upstream, link), false);
+}
+
+void upstream_shed(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->upstreams.bucket_count; i++) {
+		for (struct upstream_pool *pool = worker->upstreams.buckets[i]; pool;
+		     pool = pool->next)
+			pool_close_idle(pool);
+	}
+}
+
 int upstream_take(struct worker *worker, const struct snapshot_target *target, bool may_reuse,
 		  bool must_be_alive, struct exchange *exchange, struct upstream **ret)
 {
@@ -133,6 +148,11 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 	if (!upstream)
 		return -ENOMEM;
 	result = stream_connect(&target->address, &upstream->stream);
+	if (result == -EMFILE || result == -ENFILE) {
+		/* Idle connections are a favour; a request is waiting. */
+		upstream_shed(worker);
+		result = stream_connect(&target->address, &upstream->stream);
+	}
 	if (result == 0) {
 		upstream->stream.source.on_ready = upstream_ready;
 		result = io_add_stream(worker->io, &upstream->stream.source);
@@ -151,6 +171,7 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 	upstream->pool = pool;
 	upstream->exchange = exchange;
 	pool->used_count++;
+	descriptors_count(worker->descriptors, 1);
 	*ret = upstream;
 	return 0;
 }
@@ -191,14 +212,9 @@ void upstream_close(struct upstream *upstream, bool is_failure)
 	list_remove(&upstream->link);
 	timer_done(&upstream->worker->wheel, &upstream->timer);
 	io_close(upstream->worker->io, &upstream->stream.source);
+	descriptors_count(upstream->worker->descriptors, -1);
 	upstream->exchange = NULL;
 	worker_bury(upstream->worker, &upstream->grave, upstream);
-}
-
-static void pool_close_idle(struct upstream_pool *pool)
-{
-	while (!list_is_empty(&pool->idle))
-		upstream_close(list_entry(pool->idle.next, struct upstream, link), false);
 }
 
 static int number_compare(const void *a, const void *b)

@@ -60,6 +60,8 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 void upstream_keep(struct upstream *upstream);
 /* Closes it; `is_failure` counts against the target. Freed at the end of the turn. */
 void upstream_close(struct upstream *upstream, bool is_failure);
+/* Closes all idle connections: their descriptors are wanted. */
+void upstream_shed(struct worker *worker);
 /* Closes the idle connections of targets that the current generation does not have any more. */
 void upstream_forget_gone(struct worker *worker);
 

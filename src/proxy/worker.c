@@ -18,6 +18,7 @@
 #include "proxy/listener.h"
 
 #define SHIFTED_TURN_MS 100 /* how often a loop looks when a test moves the clock */
+#define DESCRIPTORS_MOST (1u << 24) /* a limit may be "infinity" */
 #define DESCRIPTORS_KEPT 128 /* for everything that is not traffic */
 
 struct generation_use *generation_use_pin(struct generation_use *use)
@@ -54,6 +55,7 @@ static void worker_free_dead(struct worker *worker)
 void worker_count(struct worker *worker, int change)
 {
 	worker->connection_count += (uint32_t)change;
+	descriptors_count(worker->descriptors, change);
 }
 
 void worker_request_id(struct worker *worker, char text[17])
@@ -185,19 +187,19 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-/* Half of the descriptors may be clients, the other half their targets; shared by all workers. */
-static uint32_t connection_roof(unsigned workers)
+void descriptors_init(struct descriptors *descriptors)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
-	rlim_t usable;
+	rlim_t usable, kept;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	usable = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
-						       : limit.rlim_cur / 2;
-	if (usable > 1u << 24)
-		usable = 1u << 24;
-	usable = usable / 2 / workers;
-	return usable ? (uint32_t)usable : 1;
+	usable = limit.rlim_cur < DESCRIPTORS_MOST ? limit.rlim_cur : DESCRIPTORS_MOST;
+	kept = usable / 4 < DESCRIPTORS_KEPT ? usable / 4 : DESCRIPTORS_KEPT;
+	usable -= kept;
+	/* A client that asks at once takes its target's descriptor before the next one is accepted,
+	 * so the reserve is only for those that were silent until now. */
+	descriptors->roof = (uint32_t)(usable - usable / 16);
+	atomic_init(&descriptors->used, 0);
 }
 
 int worker_init(struct worker *worker, const struct worker_setup *setup)
@@ -208,7 +210,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,
-		.connection_roof = connection_roof(setup->workers),
+		.descriptors = setup->descriptors,
 	};
 	io_source_init(&worker->wake, -1, wake_ready);
 	pthread_mutex_init(&worker->mailbox.lock, NULL);

@@ -51,7 +51,7 @@ struct worker {
 	struct list paused; /* listeners that wait for descriptors */
 	struct list connections; /* struct connection: all that live */
 	uint32_t connection_count;
-	uint32_t connection_roof;
+	struct descriptors *descriptors;
 	struct list graves; /* what died in this turn: freed at its end */
 	struct upstream_table upstreams;
 	uint64_t request_ids;
@@ -77,10 +77,32 @@ struct worker {
 	_Atomic bool is_ended;
 };
 
+/*
+ * The descriptors of traffic, counted over all workers: clients, targets, listening sockets. Above
+ * the roof accepting pauses; the rest is for the targets of those that were accepted.
+ */
+struct descriptors {
+	_Atomic uint32_t used;
+	uint32_t roof;
+};
+
+/* From RLIMIT_NOFILE. */
+void descriptors_init(struct descriptors *descriptors);
+static inline bool descriptors_have_room(const struct descriptors *descriptors)
+{
+	return atomic_load_explicit(&descriptors->used, memory_order_relaxed) < descriptors->roof;
+}
+
+static inline void descriptors_count(struct descriptors *descriptors, int change)
+{
+	atomic_fetch_add_explicit(&descriptors->used, (uint32_t)change, memory_order_relaxed);
+}
+
 struct worker_setup {
-	unsigned index, workers;
+	unsigned index;
 	struct regions *regions;
 	struct sockets *sockets;
+	struct descriptors *descriptors;
 	int done_fd;
 };
 
@@ -104,7 +126,7 @@ struct generation_use *generation_use_unpin(struct generation_use *use);
 
 /* Frees what holds `grave` when the turn is over: until then events may still point at it. */
 void worker_bury(struct worker *worker, struct grave *grave, void *memory);
-/* A connection came or went: at the roof, accepting pauses. */
+/* A connection came or went. */
 void worker_count(struct worker *worker, int change);
 /* "<16 hex digits>": the name of a request in answers and logs. */
 void worker_request_id(struct worker *worker, char text[17]);
