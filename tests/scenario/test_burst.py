@@ -60,7 +60,8 @@ def test_many_callers_change_everything_under_load(make_setia, pair):
 
 def test_listener_recreated_on_its_port_under_load(make_setia, pair):
     """The new listener takes the sockets over: every connection is answered, some by 404 or 503
-    while there is no rule or no server, none is reset or left without an answer."""
+    while there is no rule or no server. Only while there is no listener, between the two calls, may
+    one be refused, or reset in the backlog of the socket that closes (deleted-listeners.md)."""
     setia = make_setia().start()
     site = setia.site(pair)
     stop = threading.Event()
@@ -89,8 +90,8 @@ def test_listener_recreated_on_its_port_under_load(make_setia, pair):
     pids = setia.pids()
     assert servers(site.fetch() for _ in range(4)) == {"one": 2, "two": 2}
     assert statuses <= {200, 404, 503} and 200 in statuses
-    # Between the two calls the port may be closed for a moment: only that may have been seen.
-    assert [text for text in failures if "ConnectionRefusedError" not in text] == []
+    closed = ("ConnectionRefusedError", "ConnectionResetError")
+    assert [text for text in failures if not text.startswith(closed)] == []
     assert setia.pids() == pids
     assert setia.log().count("event=child_died") == 0
     setia.stop()
