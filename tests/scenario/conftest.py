@@ -48,7 +48,8 @@ def setia(shared_setia):
     """The shared product; a test during which one of its processes died has failed."""
     before = shared_setia.pids()
     yield shared_setia
-    assert shared_setia.pids() == before, f"a process died\n{shared_setia.log_tail()}"
+    after = shared_setia.pids()
+    assert after == before, f"a process died: {before}, {after}\n{shared_setia.log_tail()}"
     shared_setia.check_log()
 
 

@@ -49,9 +49,9 @@ def test_t1_c_idle_connection_closes_between_75_and_77_s(make_site, pair, clock)
     site = make_site(pair)
     with site.connect() as client:
         assert client.get().status == 200
-        clock.advance(74)
+        clock.advance(73.5)
         assert client.stays_open(0.5)
-        clock.advance(2.5)
+        clock.advance(3)
         assert client.is_closed(within=1)
 
 

@@ -2,6 +2,7 @@
 """The shifted clock (src/base/clock.h): a file of two little-endian int64, added to boot and
 wall time."""
 
+import math
 import mmap
 import struct
 import time
@@ -45,8 +46,9 @@ class Clock:
         return time.clock_gettime(time.CLOCK_BOOTTIME) + self.boot_ms / 1000
 
     def align(self, fraction=0.05):
-        """Lets up to a second pass, so that a session second has just begun."""
-        self.advance((fraction - self.boot()) % 1.0)
+        """Goes on into the next session second, which has then just begun."""
+        now = self.boot()
+        self.advance(math.floor(now) + 1 + fraction - now)
 
     def close(self):
         self._words.release()
