@@ -12,7 +12,7 @@
 #define STEPS_A_TURN 32 /* a pipelining client waits its turn */
 #define DRAIN_MS 5000 /* how long a client may take to notice our end */
 #define DRAIN_MOST 65536 /* bytes dropped in one go */
-#define NEWCOMER_MS 1000 /* at a graceful end: for the first bytes of those just accepted */
+#define NEWCOMER_MS 1000 /* at a graceful end: for first bytes, and for clients to leave */
 
 static void client_ready(struct io_source *source)
 {
@@ -52,7 +52,7 @@ static void drain_begin(struct connection *connection)
 {
 	stream_finish(&connection->stream);
 	connection->state = CONNECTION_DRAINING;
-	wait_ms(connection, DRAIN_MS);
+	wait_ms(connection, connection->worker->is_stopping ? NEWCOMER_MS : DRAIN_MS);
 }
 
 static void client_fire(struct timer *timer)
@@ -259,6 +259,7 @@ enum step connection_next(struct connection *connection)
 	struct exchange *exchange = connection->exchange;
 	bool is_read = exchange->request.is_read;
 	bool keeps = exchange->keeps_client;
+	bool may_send_more = exchange->may_send_more;
 
 	exchange_end(exchange);
 	connection->scan = (struct http_scan){ 0 };
@@ -268,10 +269,10 @@ enum step connection_next(struct connection *connection)
 		wait_for_request(connection);
 		return STEP_AGAIN;
 	}
-	/* Closing over unread bytes would reset the connection and could take the answer with it.
-	 */
-	if (is_read && !connection->input &&
-	    (!connection->stream.source.is_readable || connection->saw_end))
+	/* Closing over unread bytes, or before those that a client without our "close" may still
+	 * send, would reset the connection and could take the answer with it: RFC 9112 9.6. */
+	if (connection->saw_end || (is_read && !connection->input && !may_send_more &&
+				    !connection->stream.source.is_readable))
 		return STEP_CLOSE;
 	connection->input = buffer_give(&worker->buffers, connection->input);
 	drain_begin(connection);

@@ -62,7 +62,8 @@ struct exchange {
 	uint8_t method;
 	uint8_t minor; /* of the client */
 	uint8_t informational_count;
-	bool wants_keepalive; /* the client does */
+	bool wants_keepalive; /* the client does, and nothing of ours stands against it */
+	bool may_send_more; /* the client does not know that this is its last request */
 	bool wants_websocket;
 	bool has_response; /* the target's final head is here, or an answer of our own */
 	bool is_own_answer;

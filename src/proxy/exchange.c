@@ -157,6 +157,7 @@ enum step exchange_begin(struct connection *connection)
 	exchange->method = request->method;
 	exchange->minor = request->minor;
 	exchange->wants_keepalive = request->is_keepalive && !connection->is_last;
+	exchange->may_send_more = request->is_keepalive;
 	exchange->wants_websocket = request->wants_websocket;
 	transfer_expect(&exchange->request, request->framing, request->framing, request->length);
 	if (!has_listener) {
@@ -329,19 +330,27 @@ static void wait_set(struct exchange *exchange, struct timer *timer, uint8_t *re
 	timer_set(&worker->wheel, timer, now == WAIT_NOTHING ? 0 : worker->now_ms + timeout_ms);
 }
 
+/* For answers to those who came through a listener that is deleted, or sent no whole head. */
+static const struct snapshot_listener default_limits = {
+	.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
+	.read_timeout_ms = HTTP_READ_TIMEOUT_MS,
+	.send_timeout_ms = HTTP_SEND_TIMEOUT_MS,
+	.client_send_timeout_ms = HTTP_CLIENT_SEND_TIMEOUT_MS,
+};
+
 /* Who is waited for now, and how long. */
 static void exchange_set_timers(struct exchange *exchange)
 {
 	const struct snapshot_listener *limits =
-		exchange->listener == SNAPSHOT_NONE ? NULL : exchange_listener(exchange);
+		exchange->listener == SNAPSHOT_NONE ? &default_limits : exchange_listener(exchange);
 	const struct transfer *request = &exchange->request, *response = &exchange->response;
 	enum wait_reason client = WAIT_NOTHING, upstream = WAIT_NOTHING;
-	uint32_t client_ms = limits ? limits->body_timeout_ms : HTTP_BODY_TIMEOUT_MS;
-	uint32_t upstream_ms = limits ? limits->read_timeout_ms : HTTP_READ_TIMEOUT_MS;
+	uint32_t client_ms = limits->body_timeout_ms;
+	uint32_t upstream_ms = limits->read_timeout_ms;
 
 	if (response->head || (exchange->has_response && transfer_has_body(response))) {
 		client = WAIT_TO_WRITE;
-		client_ms = limits ? limits->client_send_timeout_ms : HTTP_CLIENT_SEND_TIMEOUT_MS;
+		client_ms = limits->client_send_timeout_ms;
 	} else if (!request->is_read && !transfer_has_body(request) && !exchange->is_tunnel) {
 		client = WAIT_TO_READ;
 	}

@@ -255,9 +255,7 @@ int proxy_main(const struct run_options *options)
 	proxy->sockets = sockets_new();
 	descriptors_init(&proxy->descriptors);
 	proxy->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!proxy->sockets || proxy->done_fd < 0)
-		return 1;
-	result = proxy_loop(proxy);
+	result = proxy->sockets && proxy->done_fd >= 0 ? proxy_loop(proxy) : -ENOMEM;
 	if (result < 0) {
 		/* Without the keeper there is nothing to serve for: threads and all end here. */
 		log_event(result == -EPIPE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "proxy_ended",
