@@ -50,15 +50,22 @@ static void waiting_free(struct waiting_socket *waiting)
 	list_remove(&waiting->link);
 	if (waiting->fd >= 0)
 		close(waiting->fd);
-	free(waiting); /* the analyzer does not follow list links. NOLINT(clang-analyzer-*) */
+	free(waiting);
 }
 
 struct sockets *sockets_free(struct sockets *sockets)
 {
+	struct list *link;
+
 	if (!sockets)
 		return NULL;
-	while (!list_is_empty(&sockets->waiting))
-		waiting_free(list_entry(sockets->waiting.next, struct waiting_socket, link));
+	link = sockets->waiting.next;
+	while (link != &sockets->waiting) {
+		struct waiting_socket *waiting = list_entry(link, struct waiting_socket, link);
+
+		link = link->next;
+		waiting_free(waiting);
+	}
 	pthread_mutex_destroy(&sockets->lock);
 	free(sockets);
 	return NULL;
