@@ -228,7 +228,8 @@ static int explain_sticky(FILE *out, const struct snapshot *snapshot,
 
 	if (!box)
 		return explain_complain("cookie", "OpenSSL offers no AES-SIV");
-	count = http_cookie_find(head, request, explain_cookie_name(snapshot, rule), &value);
+	count = http_cookie_find(head, request, snapshot_bytes(snapshot, rule->cookie_name),
+				 &value);
 	decision = sticky_decide(box, snapshot, rule, value, count, now.session_s);
 	explain_print_decision(out, snapshot, rule, &decision, now);
 	token_box_free(box);

@@ -17,13 +17,6 @@ void explain_print_text(FILE *out, struct bytes text)
 	}
 }
 
-struct bytes explain_cookie_name(const struct snapshot *snapshot, const struct snapshot_rule *rule)
-{
-	struct bytes name = snapshot_bytes(snapshot, rule->cookie_name);
-
-	return name.size > 0 ? name : BYTES_LITERAL(COOKIE_NAME_DEFAULT);
-}
-
 static void explain_print_address(FILE *out, const struct address *address)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -147,7 +140,7 @@ void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 	const struct snapshot_target *target;
 
 	fputs("cookie     ", out);
-	explain_print_text(out, explain_cookie_name(snapshot, rule));
+	explain_print_text(out, snapshot_bytes(snapshot, rule->cookie_name));
 	fprintf(out, ": %s, %s\n", sticky_verdict_text(decision->verdict),
 		decision->must_issue ? "the answer sets a new one" : "the answer sets none");
 	explain_print_reason(out, rule, decision, now);

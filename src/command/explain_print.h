@@ -23,9 +23,6 @@ void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 			    const struct snapshot_rule *rule,
 			    const struct sticky_decision *decision, struct explain_time now);
 
-/* The cookie's name of a rule. */
-struct bytes explain_cookie_name(const struct snapshot *snapshot, const struct snapshot_rule *rule);
-
 /* Bytes that would move the cursor of a terminal come out as "?". */
 void explain_print_text(FILE *out, struct bytes text);
 

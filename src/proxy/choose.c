@@ -26,13 +26,6 @@ const struct snapshot_rule *exchange_rule(const struct exchange *exchange)
 	return &exchange_snapshot(exchange)->rules[exchange->rule];
 }
 
-struct bytes rule_cookie_name(const struct snapshot *snapshot, const struct snapshot_rule *rule)
-{
-	struct bytes name = snapshot_bytes(snapshot, rule->cookie_name);
-
-	return name.size ? name : BYTES_LITERAL(COOKIE_NAME_DEFAULT);
-}
-
 unsigned choose_rule(struct exchange *exchange, const char *head)
 {
 	struct worker *worker = exchange->client->worker;
@@ -51,7 +44,8 @@ unsigned choose_rule(struct exchange *exchange, const char *head)
 		return 301;
 	if (exchange_rule(exchange)->session_expire_s)
 		count = http_cookie_find(
-			head, request, rule_cookie_name(snapshot, exchange_rule(exchange)), &value);
+			head, request,
+			snapshot_bytes(snapshot, exchange_rule(exchange)->cookie_name), &value);
 	exchange->sticky = sticky_decide(worker->tokens, snapshot, exchange_rule(exchange), value,
 					 count, worker->session_s);
 	return 0;
@@ -92,7 +86,7 @@ int choose_cookie(struct exchange *exchange, char *out, size_t room)
 	};
 	if (token_seal(worker->tokens, snapshot->keys, snapshot->key_count, &token, text) < 0)
 		return 0; /* without a key there is no persistence, but there is an answer */
-	return http_set_cookie_write(rule_cookie_name(snapshot, rule),
+	return http_set_cookie_write(snapshot_bytes(snapshot, rule->cookie_name),
 				     (struct bytes){ text, TOKEN_TEXT_SIZE }, worker->wall_s,
 				     rule->session_expire_s, out, room);
 }

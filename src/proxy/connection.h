@@ -135,8 +135,6 @@ enum step answer_redirect_slash(struct connection *connection, const char *head)
 /* choose.c: rule, persistence, turn. */
 const struct snapshot_listener *exchange_listener(const struct exchange *exchange);
 const struct snapshot_rule *exchange_rule(const struct exchange *exchange);
-/* The name of the rule's persistence cookie. */
-struct bytes rule_cookie_name(const struct snapshot *snapshot, const struct snapshot_rule *rule);
 /* For worker->request with its bytes at `head`: 0, or the status to answer with. Sets rule and the
  * sticky decision. */
 unsigned choose_rule(struct exchange *exchange, const char *head);

@@ -72,7 +72,7 @@ static unsigned request_edit(struct exchange *exchange, const char *head)
 			.port = { listener->port_text, listener->port_size },
 			.host = bytes_of(listener->host_text),
 			.strip_cookie = rule->strips_cookie && rule->session_expire_s
-						? rule_cookie_name(snapshot, rule)
+						? snapshot_bytes(snapshot, rule->cookie_name)
 						: (struct bytes){ "", 0 },
 			.keeps_connection = exchange_listener(exchange)->has_keepalive,
 		},
