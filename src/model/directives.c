@@ -43,8 +43,8 @@ struct directive {
 	bool (*read)(const struct bytes *values, size_t count, uint64_t *ret);
 	uint64_t least, most;
 	const char *takes; /* for the sentence "NAME takes ..." */
-	enum directive_effect effect;
 	size_t offset; /* EFFECT_VALUE: in struct directives */
+	enum directive_effect effect;
 	bool may_repeat;
 };
 
@@ -136,7 +136,7 @@ static bool read_ciphers(const struct bytes *values, size_t count, uint64_t *ret
 		char character = values[0].at[i];
 
 		if (charset_id((struct bytes){ &character, 1 }) == 0 &&
-		    !memchr(":+!@=., ", character, 8))
+		    (character == '\0' || !strchr(":+!@=., ", character)))
 			return false;
 	}
 	return true;
@@ -229,7 +229,7 @@ static bool read_error_page(const struct bytes *values, size_t count, uint64_t *
 	return true;
 }
 
-#define FIELD(name) EFFECT_VALUE, offsetof(struct directives, name)
+#define FIELD(name) offsetof(struct directives, name), EFFECT_VALUE
 
 /* The combinations below know these two by their place. */
 enum { ROW_PROXY_BUFFERS, ROW_SSL_PROTOCOLS };
@@ -263,7 +263,7 @@ static const struct directive table[] = {
 	  FIELD(client_send_timeout_ms) },
 	{ "server_tokens", read_switch, 0, 1, "on or off" },
 	{ "proxy_buffer_size", read_size, KIB, 32 * KIB, "a size from 1k to 32k" },
-	{ "proxy_request_buffering", read_switch, 0, 1, "on or off", EFFECT_OFF },
+	{ "proxy_request_buffering", read_switch, 0, 1, "on or off", .effect = EFFECT_OFF },
 	{ "proxy_set_header", read_proxy_header, 1, 1,
 	  "X-Real-Port, X-Real-IP, X-clb-stgw-vip, Stgw-request-id, X-Forwarded-Port, "
 	  "X-Forwarded-Proto, X-Method or X-Uri, and a value",

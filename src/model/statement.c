@@ -86,7 +86,7 @@ static bool read_plain(struct statement_reader *reader, struct bytes *ret)
 	size_t start = reader->at;
 
 	for (; !ends_word(peek(reader)); reader->at++) {
-		if (memchr("{}\"'", peek(reader), 4))
+		if (strchr("{}\"'", peek(reader)))
 			return false;
 	}
 	*ret = (struct bytes){ reader->text.at + start, reader->at - start };
