@@ -89,7 +89,6 @@ static enum step answer_place(struct connection *connection, unsigned status, st
 	exchange->response.head_written = 0;
 	transfer_expect(&exchange->response, HTTP_NO_BODY, HTTP_NO_BODY, 0);
 	exchange->has_response = true;
-	exchange->is_own_answer = true;
 	connection->state = CONNECTION_EXCHANGING;
 	if (status >= 500 && log_is_on(LOG_LEVEL_DEBUG))
 		log_event(LOG_LEVEL_DEBUG, "own_answer", "status", log_number(status), "request_id",

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The parsers may not see model/limits.h; here both can be seen. */
+_Static_assert(HTTP_FIELDS_ROOM == HTTP_FIELDS_MOST, "fields");
+_Static_assert(HTTP_TARGET_ROOM == HTTP_TARGET_MOST, "target");
+_Static_assert(HTTP_CHUNK_LINE_ROOM == HTTP_CHUNK_LINE_MOST, "chunk line");
+_Static_assert(HTTP_TRAILER_ROOM == HTTP_TRAILER_MOST, "trailers");
+
 #define STEPS_A_TURN 32 /* a pipelining client waits its turn */
 #define DRAIN_MS 5000 /* how long a client may take to notice our end */
 #define DRAIN_MOST 65536 /* bytes dropped in one go */

@@ -66,7 +66,6 @@ struct exchange {
 	bool may_send_more; /* the client does not know that this is its last request */
 	bool wants_websocket;
 	bool has_response; /* the target's final head is here, or an answer of our own */
-	bool is_own_answer;
 	bool keeps_client;
 	bool keeps_upstream;
 	bool is_tunnel;
