@@ -18,6 +18,7 @@
 #define LIMIT_INSTANCES 4096		/* rows of a snapshot; the quota is 100 per network type */
 #define LIMIT_LISTENERS 16384		/* slots of the shared regions; 1,000 is a large site */
 #define LIMIT_RULES 65536		/* slots: a cache line each of the turns = 4 MiB, sparse */
+#define LIMIT_TURNS (LIMIT_RULES + LIMIT_LISTENERS) /* layer-4 listeners' turns stand behind the rules' */
 #define LIMIT_TARGETS 262144		/* slots: 100,000 targets is the largest measured load */
 #define LIMIT_TARGETS_PER_RULE 1000	/* an index fits 16 bits; more makes searches hurt */
 #define LIMIT_WORKERS 64		/* columns of counters; a thread per core */
@@ -63,6 +64,22 @@
 #define UPSTREAM_IDLE_MOST 64		/* idle connections kept per target and worker */
 #define UPSTREAM_IDLE_TIMEOUT_MS 60000
 
+/* Layer 4 traffic. features.md section 2, SP-54. */
+#define TCP_IDLE_TIMEOUT_S 900		/* fixed: nothing else is accepted */
+#define UDP_IDLE_TIMEOUT_S 300
+#define UDP_IDLE_TIMEOUT_LEAST_S 10
+#define UDP_IDLE_TIMEOUT_MOST_S 1980
+#define L4_CONNECT_TIMEOUT_MS 4000
+#define L4_CONNECT_TRIES 3		/* the first and two others */
+#define RESCHEDULE_MOST_S 3600		/* RescheduleStartTime, RescheduleInterval */
+#define MAX_CONN_MOST 16777216		/* MaxConn, MaxCps: more than any machine holds */
+#define UDP_RESPONSES_MOST 65535
+#define UDP_FLOWS_MOST 65536		/* per listener and worker: a full table drops new flows only */
+#define SESSIONS_DEFAULT 1000000	/* --sessions: entries of the source-IP table */
+#define SESSIONS_LEAST 1024
+#define SESSIONS_MOST 100000000
+#define SESSION_CELL_BYTES 48		/* memory per entry, slack and locks included */
+
 /* Control API. */
 #define API_BODY_MOST (10u << 20)	/* api.md section 1 */
 #define API_QUERY_MOST 32768		/* api.md section 1 */
@@ -82,7 +99,8 @@
 #define AUDIT_REFUSALS_MOST 10000	/* so that a broken client cannot push the changes out */
 #define CLIENT_TOKEN_KEEP_S 86400	/* a client that retries longer than a day asks anew */
 #define FILE_CONFIG_MOST (64u << 20)	/* a YAML file */
-#define GRACE_DEFAULT_S 30
+#define GRACE_DEFAULT_S 30		/* for requests, when everything stops */
+#define GRACE_UPGRADE_DEFAULT_S 3600	/* for connections, on the old side of an upgrade */
 #define PUBLISH_INTERVAL_MS 50		/* at most one snapshot per this long */
 
 /* clang-format on */

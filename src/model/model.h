@@ -18,6 +18,7 @@
 #include "base/address.h"
 #include "model/custom_configuration.h"
 #include "model/health_check.h"
+#include "model/layer4.h"
 #include "model/limits.h"
 #include "model/words.h"
 
@@ -57,6 +58,7 @@ struct listener {
 	uint16_t port;
 	uint8_t scheduler; /* layer 4 */
 	uint32_t session_expire_s; /* layer 4 */
+	struct layer4 layer4;
 	bool has_keepalive; /* to targets; KeepaliveEnable */
 	char *default_domain; /* HTTP: the domain that unmatched hosts go to; "" = none */
 	struct health_check health_check; /* layer 4 */
@@ -81,7 +83,7 @@ struct instance {
 	bool is_delete_protected;
 	bool passes_to_target; /* LoadBalancerPassToTarget: kept and echoed */
 	int64_t project_id;
-	char *vpc_id, *subnet_id; /* kept and echoed; "" when none */
+	char *vpc_id, *subnet_id; /* kept and echoed; "" = none */
 	uint32_t bandwidth_out; /* kept and echoed, Mbit/s */
 	int64_t created_at;
 	struct tag *tags;
@@ -91,7 +93,6 @@ struct instance {
 	size_t listener_count;
 };
 
-/* A key that seals persistence cookies. */
 struct cookie_key {
 	uint8_t id; /* 1..255, rises and wraps */
 	uint8_t secret[32]; /* AES-SIV with two 128-bit halves, RFC 5297 */
@@ -121,10 +122,8 @@ struct listener *listener_free(struct listener *listener);
 struct rule *rule_free(struct rule *rule);
 struct target *target_free(struct target *target);
 
-/*
- * Append keeps the order by number; all return -ENOMEM with nothing changed. The parent owns the
- * child from then on.
- */
+/* Append keeps the order by number; all return -ENOMEM with nothing changed. The parent owns the
+ * child. */
 int model_add_instance(struct model *model, struct instance *instance);
 int model_add_custom(struct model *model, struct custom_configuration *custom);
 int instance_add_listener(struct instance *instance, struct listener *listener);

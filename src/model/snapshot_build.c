@@ -191,6 +191,7 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		.address = instance->vip,
 		.slot = listener->slot,
 		.instance = instance_row,
+		.rule = SNAPSHOT_NONE,
 		.any_host = SNAPSHOT_NONE,
 		.default_host = SNAPSHOT_NONE,
 		.protocol = listener->protocol,

@@ -34,7 +34,7 @@ static const struct {
 /* The file's rows: no padding that nobody clears, and every row keeps the next one aligned. */
 _Static_assert(sizeof(struct snapshot_header) == 112, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_instance) == 24, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_listener) == 112, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_listener) == 152, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_host) == 24, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_path) == 16, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_rule) == 80, "a new shape needs a new SNAPSHOT_VERSION");

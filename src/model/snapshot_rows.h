@@ -14,7 +14,7 @@
 #include "model/limits.h"
 
 #define SNAPSHOT_MAGIC 0x3154455341494553ull
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 #define SNAPSHOT_NONE UINT32_MAX /* "no row" in an index field */
 
 enum snapshot_section_name {
@@ -65,6 +65,9 @@ struct snapshot_listener {
 	struct address address; /* where it listens; unique by (address, transport) */
 	uint32_t slot;
 	uint32_t instance;
+	uint32_t
+		rule; /* layer 4: the rule row that stands for the listener as a whole; else NONE */
+	uint32_t unused_word;
 	struct snapshot_run hosts;
 	uint32_t any_host; /* the host row of rules without a domain, or SNAPSHOT_NONE */
 	uint32_t default_host; /* where unmatched hosts go, or SNAPSHOT_NONE */
@@ -80,6 +83,16 @@ struct snapshot_listener {
 	uint32_t send_timeout_ms;
 	uint32_t client_send_timeout_ms;
 	uint64_t body_most;
+	/* Layer 4, else zero; see model/layer4.h. */
+	uint32_t idle_timeout_ms;
+	uint32_t max_conn, max_cps; /* 0 = no roof */
+	uint16_t reschedule_start_s, reschedule_interval_s;
+	uint16_t udp_responses;
+	uint16_t session_epoch;
+	uint8_t resets_deregistered, reschedules_zero_weight;
+	uint8_t reschedules_unhealthy, reschedules_expand;
+	uint8_t has_proxy_protocol;
+	uint8_t unused_layer4[7];
 };
 
 struct snapshot_host {
@@ -94,10 +107,15 @@ struct snapshot_path {
 	uint32_t parent; /* prefixes: this host's longest other one that begins it, or NONE */
 };
 
+/*
+ * What requests or connections are spread over: an HTTP rule, or a layer-4 listener as a whole. The
+ * latter has the listener's number and id, no domain, url or cookie name, and the slot LIMIT_RULES
+ * + the listener's; no path leads to it.
+ */
 struct snapshot_rule {
 	uint64_t number; /* stable; sealed into its cookies */
 	char id[LIMIT_ID];
-	uint32_t slot;
+	uint32_t slot; /* of its turn: below LIMIT_TURNS */
 	uint32_t listener;
 	struct snapshot_text domain, url, cookie_name;
 	uint32_t session_expire_s; /* 0 = no persistence */

@@ -27,12 +27,13 @@
 #define MESSAGE_FDS_MOST 128 /* the kernel's own roof is 253 (SCM_MAX_FD) */
 
 enum message_type {
-	MESSAGE_REGIONS = 1, /* fd 0: the shared region (process/regions.h) */
+	MESSAGE_REGIONS = 1, /* fd 0: the shared region, fd 1: the session table's memory
+				(process/regions.h); payload: struct regions_greeting */
 	MESSAGE_SOCKETS, /* payload: struct message_socket[n], fds[n]: listening sockets for the
 			    next SNAPSHOT */
 	MESSAGE_SNAPSHOT, /* `generation`; fd 0: sealed memfd. Listeners without sockets could not
 			     be bound */
-	MESSAGE_STOP, /* payload: uint32_t grace in seconds; 0 = now */
+	MESSAGE_STOP, /* payload: struct message_stop */
 	MESSAGE_LIVE, /* `generation` is in force in every worker */
 	MESSAGE_REFUSED, /* `generation` was not adopted; payload: why, text */
 	MESSAGE_PUBLISH, /* `generation`; fd 0: sealed memfd */
@@ -45,6 +46,11 @@ struct message_header {
 	uint32_t type;
 	uint32_t size; /* of the payload */
 	uint64_t generation;
+};
+
+struct message_stop {
+	uint32_t grace_s; /* 0 = now */
+	uint32_t is_replaced; /* proxy: another one has taken over (an upgrade); it saves nothing */
 };
 
 struct message_socket {

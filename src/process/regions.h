@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that outlives the traffic process: one memfd that the keeper makes and passes on. Written
- * by the proxy's threads with atomics; a reader may see any moment's values. Sparse: pages that
- * nobody touched cost nothing.
+ * Memory that outlives the traffic process: memfds that the keeper makes and passes on. Written by
+ * the proxy's threads with atomics; a reader may see any moment's values. Sparse: pages that nobody
+ * touched cost nothing.
  */
 #ifndef PROCESS_REGIONS_H
 #define PROCESS_REGIONS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
 #include "model/limits.h"
+#include "process/counters.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 2
+#define REGIONS_VERSION 3
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
@@ -26,12 +28,35 @@ struct region_turn {
 	_Atomic uint32_t period;
 };
 
+/*
+ * What is open now. During an upgrade two proxies run: each counts in its own bank (its
+ * incarnation's lowest bit), clears that bank before its first connection, and reads both. Who
+ * starts after a crash, with no other proxy alive, clears both (MESSAGE_REGIONS tells).
+ */
+#define REGION_BANKS 2
+
+struct region_listener {
+	_Alignas(64) _Atomic uint64_t
+		number; /* whose slot it is; written by a proxy's main thread */
+	_Atomic uint32_t connections[REGION_BANKS]; /* for MaxConn; UDP: flows */
+	_Atomic uint64_t second; /* for MaxCps: the boot second << 32 | connections begun in it */
+};
+
 struct regions {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t unused;
 	struct clock_anchor anchor; /* fixed for the life of the keeper */
-	struct region_turn turns[LIMIT_RULES]; /* by rule slot */
+	struct region_turn turns[LIMIT_TURNS]; /* by the slot of snapshot_rule */
+	struct region_listener listeners[LIMIT_LISTENERS]; /* by listener slot */
+	_Atomic uint32_t target_connections[REGION_BANKS][LIMIT_TARGETS]; /* by target slot */
+	struct counters counters[LIMIT_WORKERS][LIMIT_LISTENERS]; /* by listener slot */
+};
+
+/* What MESSAGE_REGIONS carries beside its descriptors. */
+struct regions_greeting {
+	uint32_t incarnation; /* of the proxy: 1, 2, ... over the keeper's life */
+	uint32_t is_alone; /* no other proxy runs: both banks may be cleared */
 };
 
 /* A new region in a memfd (close-on-exec), mapped. -errno. */
@@ -39,5 +64,14 @@ int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct region
 /* -EBADMSG when it is not ours or of another version. */
 int regions_open(int fd, struct regions **ret);
 void regions_close(struct regions *regions);
+
+/*
+ * Memory for the session table (sticky/table.h) of `entries_most`: a memfd of zeros, its size
+ * sealed. The keeper knows no more of it than its size; the first proxy lays it out. -errno.
+ */
+int regions_create_sessions(uint32_t entries_most, int *ret_fd);
+/* Maps it. -EBADMSG when its size is not sealed. */
+int regions_open_sessions(int fd, void **ret_memory, size_t *ret_size);
+void regions_close_sessions(void *memory, size_t size);
 
 #endif
