@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/words.h"
+
 struct layer4 {
 	uint32_t idle_timeout_s; /* IdleConnectTimeout: TCP 900 alone, UDP 10..1980 */
 	int32_t max_conn, max_cps; /* -1 = no roof, or >= 1; over all workers */
@@ -23,5 +25,8 @@ struct layer4 {
 	bool reschedules_expand; /* RescheduleExpandTarget */
 	bool has_proxy_protocol; /* extension on TCP: version 2 towards targets */
 };
+
+/* What holds where nothing was given. Protocols without these settings: all zero. */
+void layer4_defaults(struct layer4 *layer4, enum protocol protocol);
 
 #endif

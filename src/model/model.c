@@ -241,6 +241,12 @@ void rule_remove_target(struct rule *rule, struct target *target)
 		target_free(target);
 }
 
+void listener_remove_target(struct listener *listener, struct target *target)
+{
+	if (list_detach((void **)listener->targets, &listener->target_count, target))
+		target_free(target);
+}
+
 struct instance *model_find_instance(const struct model *model, const char *id)
 {
 	for (size_t i = 0; i < model->instance_count; i++) {
@@ -289,11 +295,30 @@ struct rule *listener_find_rule_by_url(const struct listener *listener, const ch
 	return NULL;
 }
 
-struct target *rule_find_target(const struct rule *rule, const struct address *address)
+static struct target *find_target(struct target *const *targets, size_t count,
+				  const struct address *address)
 {
-	for (size_t i = 0; i < rule->target_count; i++) {
-		if (address_equal(&rule->targets[i]->address, address))
-			return rule->targets[i];
+	for (size_t i = 0; i < count; i++) {
+		if (address_equal(&targets[i]->address, address))
+			return targets[i];
 	}
 	return NULL;
+}
+
+struct target *rule_find_target(const struct rule *rule, const struct address *address)
+{
+	return find_target(rule->targets, rule->target_count, address);
+}
+
+struct target *listener_find_target(const struct listener *listener, const struct address *address)
+{
+	return find_target(listener->targets, listener->target_count, address);
+}
+
+void listener_set_session_expire(struct listener *listener, uint32_t seconds)
+{
+	/* Wraps after 65,536 times, when the oldest entries are long past their hour. */
+	if (listener->session_expire_s > 0 && seconds == 0)
+		listener->layer4.session_epoch++;
+	listener->session_expire_s = seconds;
 }

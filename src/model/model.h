@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "model/cookie_key.h"
 #include "model/custom_configuration.h"
 #include "model/health_check.h"
 #include "model/layer4.h"
@@ -58,8 +59,8 @@ struct listener {
 	uint16_t port;
 	uint8_t scheduler; /* layer 4 */
 	uint32_t session_expire_s; /* layer 4 */
-	struct layer4 layer4;
-	bool has_keepalive; /* to targets; KeepaliveEnable */
+	struct layer4 layer4; /* zero for others */
+	bool has_keepalive; /* HTTP: to targets; KeepaliveEnable */
 	char *default_domain; /* HTTP: the domain that unmatched hosts go to; "" = none */
 	struct health_check health_check; /* layer 4 */
 	int64_t created_at;
@@ -91,13 +92,6 @@ struct instance {
 	const struct custom_configuration *custom; /* the model's, or NULL */
 	struct listener **listeners; /* by rising number */
 	size_t listener_count;
-};
-
-struct cookie_key {
-	uint8_t id; /* 1..255, rises and wraps */
-	uint8_t secret[32]; /* AES-SIV with two 128-bit halves, RFC 5297 */
-	int64_t created_s; /* session seconds */
-	int64_t retired_s; /* session seconds; 0 = the one that seals */
 };
 
 struct model {
@@ -136,6 +130,7 @@ void model_remove_custom(struct model *model, struct custom_configuration *custo
 void instance_remove_listener(struct instance *instance, struct listener *listener);
 void listener_remove_rule(struct listener *listener, struct rule *rule);
 void rule_remove_target(struct rule *rule, struct target *target);
+void listener_remove_target(struct listener *listener, struct target *target);
 void model_done(struct model *model);
 
 struct instance *model_find_instance(const struct model *model, const char *id);
@@ -145,5 +140,9 @@ struct rule *listener_find_rule(const struct listener *listener, const char *id)
 struct rule *listener_find_rule_by_url(const struct listener *listener, const char *domain,
 				       const char *url);
 struct target *rule_find_target(const struct rule *rule, const struct address *address);
+struct target *listener_find_target(const struct listener *listener, const struct address *address);
+
+/* Sets session_expire_s. Turning persistence off ends the life of its entries (SP-50). */
+void listener_set_session_expire(struct listener *listener, uint32_t seconds);
 
 #endif

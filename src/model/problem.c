@@ -56,3 +56,10 @@ int problem_set(struct problem *problem, const char *code, const char *field, co
 	text_clean(problem->text, sizeof(problem->text));
 	return -EINVAL;
 }
+
+const char *problem_field_name(const char *field)
+{
+	const char *dot = strrchr(field, '.');
+
+	return dot ? dot + 1 : field;
+}

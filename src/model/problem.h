@@ -19,4 +19,7 @@ struct problem {
 __attribute__((format(printf, 4, 5))) int problem_set(struct problem *problem, const char *code,
 						      const char *field, const char *format, ...);
 
+/* "Rules[0].SessionExpireTime" is SessionExpireTime to the person who reads the sentence. */
+const char *problem_field_name(const char *field);
+
 #endif

@@ -68,4 +68,11 @@ static inline struct bytes snapshot_bytes(const struct snapshot *snapshot,
 	return (struct bytes){ snapshot->text + text.offset, text.size };
 }
 
+/* What a layer-4 listener's connections are spread over; NULL for an HTTP listener. */
+static inline const struct snapshot_rule *snapshot_listener_rule(
+	const struct snapshot *snapshot, const struct snapshot_listener *listener)
+{
+	return listener->rule == SNAPSHOT_NONE ? NULL : &snapshot->rules[listener->rule];
+}
+
 #endif

@@ -65,15 +65,15 @@ struct snapshot_listener {
 	struct address address; /* where it listens; unique by (address, transport) */
 	uint32_t slot;
 	uint32_t instance;
-	uint32_t
-		rule; /* layer 4: the rule row that stands for the listener as a whole; else NONE */
+	uint32_t rule; /* layer 4: the row that stands for the listener as a whole; else NONE */
 	uint32_t unused_word;
-	struct snapshot_run hosts;
+	struct snapshot_run hosts; /* HTTP; empty on layer 4 */
 	uint32_t any_host; /* the host row of rules without a domain, or SNAPSHOT_NONE */
 	uint32_t default_host; /* where unmatched hosts go, or SNAPSHOT_NONE */
 	uint8_t protocol; /* enum protocol */
 	uint8_t has_keepalive; /* connections to targets are kept for further requests */
 	uint8_t unused[2];
+	/* HTTP, else zero: what its custom configuration says. */
 	uint32_t header_timeout_ms;
 	uint32_t body_timeout_ms;
 	uint32_t keepalive_timeout_ms; /* 0 = every answer closes */

@@ -17,14 +17,6 @@
 #define COMBINATION "InvalidParameter"
 #define UNSUPPORTED "UnsupportedOperation"
 
-/* "Rules[0].SessionExpireTime" is SessionExpireTime to the person who reads the sentence. */
-static const char *field_name(const char *field)
-{
-	const char *dot = strrchr(field, '.');
-
-	return dot ? dot + 1 : field;
-}
-
 /* The character at `at` as a person would recognise it. */
 struct shown {
 	char text[16];
@@ -55,21 +47,21 @@ int validate_name(const char *name, const char *field, struct problem *problem)
 		return problem_set(problem, VALUE, field,
 				   "%s must be text without control characters and without "
 				   "characters above U+FFFF such as emoji; %s is not allowed.",
-				   field_name(field), show_character(text, good).text);
+				   problem_field_name(field), show_character(text, good).text);
 	for (size_t i = 0; i < text.size; i++) {
 		if (((unsigned char)text.at[i] & 0xc0) != 0x80)
 			characters++;
 	}
 	if (characters < 1 || characters > LIMIT_NAME)
 		return problem_set(problem, LENGTH, field, "%s must have 1 to %d characters.",
-				   field_name(field), LIMIT_NAME);
+				   problem_field_name(field), LIMIT_NAME);
 	return 0;
 }
 
 int validate_domain(const char *domain, const char *field, struct problem *problem)
 {
 	struct bytes text = bytes_of(domain);
-	const char *name = field_name(field);
+	const char *name = problem_field_name(field);
 	size_t good = charset_domain(text);
 
 	if (text.size < 1 || text.size > LIMIT_DOMAIN)
@@ -102,7 +94,7 @@ int validate_domain(const char *domain, const char *field, struct problem *probl
 int validate_url(const char *url, const char *field, struct problem *problem)
 {
 	struct bytes text = bytes_of(url);
-	const char *name = field_name(field);
+	const char *name = problem_field_name(field);
 	size_t good;
 
 	if (text.size < 1 || text.size > LIMIT_URL)
@@ -144,12 +136,12 @@ int validate_cookie_name(const char *name, const char *field, struct problem *pr
 
 	if (text.size < 1 || text.size > LIMIT_COOKIE_NAME)
 		return problem_set(problem, VALUE, field, "%s must have 1 to %d characters.",
-				   field_name(field), LIMIT_COOKIE_NAME);
+				   problem_field_name(field), LIMIT_COOKIE_NAME);
 	if (good < text.size)
 		return problem_set(problem, VALUE, field,
 				   "%s may hold letters, digits and !#$%%&'*+-.^_`|~ only; %s is "
 				   "not allowed.",
-				   field_name(field), show_character(text, good).text);
+				   problem_field_name(field), show_character(text, good).text);
 	return 0;
 }
 
@@ -159,7 +151,7 @@ int validate_session_expire(int64_t seconds, const char *field, struct problem *
 		return 0;
 	return problem_set(problem, VALUE, field,
 			   "%s must be 0 (off) or between %d and %d seconds; %" PRId64 " is not.",
-			   field_name(field), SESSION_EXPIRE_LEAST_S, SESSION_EXPIRE_MOST_S,
+			   problem_field_name(field), SESSION_EXPIRE_LEAST_S, SESSION_EXPIRE_MOST_S,
 			   seconds);
 }
 
@@ -172,14 +164,14 @@ int validate_session_scheduler(uint32_t session_expire_s, enum scheduler schedul
 		return problem_set(problem, COMBINATION, field,
 				   "Weighted least connections cannot be combined with session "
 				   "persistence. Choose Scheduler WRR or set %s to 0.",
-				   field_name(field));
+				   problem_field_name(field));
 	if (scheduler == SCHEDULER_IP_HASH)
 		return problem_set(problem, COMBINATION, field,
 				   "IP hash already keeps a client on one server; cookie "
 				   "persistence cannot be added. Choose Scheduler WRR or set %s to "
 				   "0.",
-				   field_name(field));
+				   problem_field_name(field));
 	return problem_set(problem, COMBINATION, field,
 			   "Session persistence goes with Scheduler WRR only. Set %s to 0.",
-			   field_name(field));
+			   problem_field_name(field));
 }

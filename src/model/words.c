@@ -100,3 +100,13 @@ enum forward_type forward_type_of(const char *name)
 	return (enum forward_type)value_of(forward_type_words, WORD_COUNT(forward_type_words),
 					   name);
 }
+
+bool protocol_is_layer4(enum protocol protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+}
+
+bool protocol_is_datagram(enum protocol protocol)
+{
+	return protocol == PROTOCOL_UDP || protocol == PROTOCOL_QUIC;
+}

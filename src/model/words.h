@@ -3,6 +3,8 @@
 #ifndef MODEL_WORDS_H
 #define MODEL_WORDS_H
 
+#include <stdbool.h>
+
 enum protocol {
 	PROTOCOL_HTTP = 1,
 	PROTOCOL_HTTPS,
@@ -27,5 +29,10 @@ enum scheduler scheduler_of(const char *name);
 enum network network_of(const char *name);
 enum check_type check_type_of(const char *name);
 enum forward_type forward_type_of(const char *name);
+
+/* TCP and UDP: the listener has targets and struct layer4, and no rules. */
+bool protocol_is_layer4(enum protocol protocol);
+/* UDP and QUIC: the other port space than everything else's (features.md section 2). */
+bool protocol_is_datagram(enum protocol protocol);
 
 #endif
