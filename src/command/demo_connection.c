@@ -139,13 +139,12 @@ static bool take_head(struct demo_connection *connection, size_t size)
  * to end. */
 static bool step_head(struct demo_connection *connection, bool *is_over)
 {
-	size_t empty = http_skip_empty_lines(connection->in, connection->in_size);
+	size_t empty =
+		http_skip_empty_lines(connection->in, connection->in_size, &connection->scan);
 	int size;
 
-	if (empty) {
+	if (empty)
 		consume(connection, empty);
-		connection->scan = (struct http_scan){ 0 };
-	}
 	size = http_head_scan(connection->in, connection->in_size, &connection->scan);
 	if (size < 0) {
 		write_refusal(connection, 400);

@@ -12,19 +12,22 @@
 /* Where the search for a head's end goes on when more bytes came. Zero it for a new message. */
 struct http_scan {
 	uint32_t at; /* bytes looked at */
+	uint8_t empty_lines; /* skipped before the head */
 };
 
 /*
  * Looks for the end of a head, from where it stopped last time. Returns the head's size with its
  * empty line, 0 when more bytes are needed, -EBADMSG for a bare LF or a NUL seen so far. Leading
  * empty lines of a request are not part of the head: skip them with http_skip_empty_lines before
- * every scan of an unfinished head (a CR may have come alone), and zero the scan when some were
- * skipped.
+ * every scan of an unfinished head (a CR may have come alone).
  */
 int http_head_scan(const char *data, size_t size, struct http_scan *scan);
 
-/* Bytes of CRLF (at most two pairs, RFC 9112 2.2) before a request line. */
-size_t http_skip_empty_lines(const char *data, size_t size);
+/*
+ * Bytes of CRLF before a request line, for the caller to drop: at most two pairs a message (RFC
+ * 9112 2.2), however they come. A third one is a head that cannot be parsed.
+ */
+size_t http_skip_empty_lines(const char *data, size_t size, struct http_scan *scan);
 
 /*
  * Reads one whole head. Returns 0, or the status to answer with: 400, 405 (CONNECT), 414 (target),

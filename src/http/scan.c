@@ -12,6 +12,7 @@
 #include "http/search.h"
 
 #define STEP 64
+#define EMPTY_LINES_MOST 2
 
 /* Bit i of each speaks of byte i. */
 struct line_masks {
@@ -112,11 +113,16 @@ int http_head_scan(const char *data, size_t size, struct http_scan *scan)
 	return 0;
 }
 
-size_t http_skip_empty_lines(const char *data, size_t size)
+size_t http_skip_empty_lines(const char *data, size_t size, struct http_scan *scan)
 {
 	size_t skipped = 0;
 
-	while (skipped < 4 && size - skipped >= 2 && memcmp(data + skipped, "\r\n", 2) == 0)
+	while (scan->empty_lines < EMPTY_LINES_MOST && size - skipped >= 2 &&
+	       memcmp(data + skipped, "\r\n", 2) == 0) {
 		skipped += 2;
+		scan->empty_lines++;
+	}
+	if (skipped)
+		scan->at = 0;
 	return skipped;
 }

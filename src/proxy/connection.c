@@ -170,14 +170,11 @@ static enum step input_look(struct connection *connection)
 {
 	struct worker *worker = connection->worker;
 	struct buffer *input = connection->input;
-	size_t skipped = http_skip_empty_lines(buffer_at(input), buffer_used(input));
 	int size;
 	int status;
 
-	if (skipped) {
-		input->begin += (uint32_t)skipped;
-		connection->scan = (struct http_scan){ 0 };
-	}
+	input->begin += (uint32_t)http_skip_empty_lines(buffer_at(input), buffer_used(input),
+							&connection->scan);
 	if (!buffer_used(input)) {
 		input->begin = input->end = BUFFER_FRONT;
 		return STEP_WAIT;

@@ -52,6 +52,7 @@ REQUEST_LINE = [
     ("white space before the first field", "2.2", 400,
      b"GET /case HTTP/1.1\r\n " + HOST + HOST + b"\r\n"),
     ("tab before the first field", "2.2", 400, b"GET /case HTTP/1.1\r\n\t" + HOST + HOST + b"\r\n"),
+    ("three empty lines before", "2.2", 400, b"\r\n" * 3 + line(b"GET /case HTTP/1.1")),
     ("space before the method", "3", 400, line(b" GET /case HTTP/1.1")),
     ("two spaces behind the method", "3", 400, line(b"GET  /case HTTP/1.1")),
     ("tab behind the method", "3", 400, line(b"GET\t/case HTTP/1.1")),
@@ -307,6 +308,9 @@ CHUNK = [
     ("bare CR in a trailer", "7.1.2", 400, chunks(b"0\r\nX-A: b\rX-B: c\r\n\r\n")),
     ("NUL in a trailer", "7.1.2", 400, chunks(b"0\r\nX-A: \0\r\n\r\n")),
     ("trailers of 9 KB", "7.1.2", 400, chunks(b"0\r\n" + b"X-A: bbb\r\n" * 900 + b"\r\n")),
+    ("129 trailers", "7.1.2", 400, chunks(b"0\r\n" + b"A: b\r\n" * 129 + b"\r\n")),
+    ("65 options in a trailer", "7.1.2", 400,
+     chunks(b"0\r\nConnection: " + b"a," * 65 + b"\r\n\r\n")),
     ("request line for a trailer", "7.1.2", 400, chunks(b"0\r\n")),
 ]
 

@@ -82,17 +82,43 @@ static void test_positions(void **state)
 	}
 }
 
+static size_t skipped_of(struct bytes data)
+{
+	struct http_scan scan = { .at = 1 };
+	size_t skipped = http_skip_empty_lines(data.at, data.size, &scan);
+
+	assert_int_equal(scan.empty_lines, skipped / 2);
+	assert_int_equal(scan.at, skipped ? 0 : 1);
+	return skipped;
+}
+
 static void test_empty_lines(void **state)
 {
-	assert_int_equal(http_skip_empty_lines(RAW("")), 0);
-	assert_int_equal(http_skip_empty_lines(RAW("\r")), 0);
-	assert_int_equal(http_skip_empty_lines(RAW("\r\n")), 2);
-	assert_int_equal(http_skip_empty_lines(RAW("\r\nGET")), 2);
-	assert_int_equal(http_skip_empty_lines(RAW("\r\n\r\nGET")), 4);
-	assert_int_equal(http_skip_empty_lines(RAW("\r\n\r\n\r\nGET")), 4);
-	assert_int_equal(http_skip_empty_lines(RAW("GET\r\n")), 0);
-	assert_int_equal(http_skip_empty_lines(RAW("\n")), 0);
-	assert_int_equal(http_skip_empty_lines(RAW(" \r\n")), 0);
+	assert_int_equal(skipped_of((struct bytes){ RAW("") }), 0);
+	assert_int_equal(skipped_of((struct bytes){ RAW("\r") }), 0);
+	assert_int_equal(skipped_of((struct bytes){ RAW("\r\n") }), 2);
+	assert_int_equal(skipped_of((struct bytes){ RAW("\r\nGET") }), 2);
+	assert_int_equal(skipped_of((struct bytes){ RAW("\r\n\r\nGET") }), 4);
+	assert_int_equal(skipped_of((struct bytes){ RAW("\r\n\r\n\r\nGET") }), 4);
+	assert_int_equal(skipped_of((struct bytes){ RAW("GET\r\n") }), 0);
+	assert_int_equal(skipped_of((struct bytes){ RAW("\n") }), 0);
+	assert_int_equal(skipped_of((struct bytes){ RAW(" \r\n") }), 0);
+}
+
+/* As many as in one piece, and the third is what the parser sees. */
+static void test_empty_lines_in_pieces(void **state)
+{
+	const char data[] = "\r\n\r\n\r\n\r\n";
+	struct http_scan scan = { 0 };
+	size_t begin = 0;
+
+	for (size_t end = 1; end <= 4; end++) {
+		begin += http_skip_empty_lines(data + begin, end - begin, &scan);
+		assert_int_equal(begin, end / 2 * 2);
+		assert_int_equal(http_head_scan(data + begin, end - begin, &scan), 0);
+	}
+	assert_int_equal(http_skip_empty_lines(data + 4, 2, &scan), 0);
+	assert_int_equal(http_head_scan(data + 4, 2, &scan), 2);
 }
 
 static void test_searches(void **state)
@@ -117,9 +143,8 @@ static void test_searches(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scans),
-		cmocka_unit_test(test_positions),
-		cmocka_unit_test(test_empty_lines),
+		cmocka_unit_test(test_scans),       cmocka_unit_test(test_positions),
+		cmocka_unit_test(test_empty_lines), cmocka_unit_test(test_empty_lines_in_pieces),
 		cmocka_unit_test(test_searches),
 	};
 
