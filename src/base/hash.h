@@ -11,5 +11,7 @@
 
 /* `data` may be NULL when `size` is 0. The same bytes give the same number in every process. */
 uint64_t hash_bytes(const void *data, size_t size);
+/* Another function for every seed: strangers who do not know it cannot aim at a table's places. */
+uint64_t hash_bytes_seeded(const void *data, size_t size, uint64_t seed);
 
 #endif

@@ -7,14 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define REGIONS_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
-
-#define SESSIONS_BASE (1u << 20) /* header and locks of the smallest table */
 
 /* A memfd of `size` zeros that can neither grow nor shrink. -errno. */
 static int memory_create(const char *name, size_t size)
@@ -99,10 +98,51 @@ void regions_close(struct regions *regions)
 		munmap(regions, sizeof(*regions));
 }
 
+/* The next run of written bytes within [*at, end); false when there is none. On failure, which only
+ * an old kernel has reason for, all of it counts as written. */
+static bool next_written(int fd, size_t *at, size_t end, size_t *ret_stop)
+{
+	off_t data = lseek(fd, (off_t)*at, SEEK_DATA), hole;
+
+	if (data < 0 && errno == ENXIO)
+		return false;
+	hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+	if (data > (off_t)*at)
+		*at = (size_t)data;
+	*ret_stop = hole < 0 || (size_t)hole > end ? end : (size_t)hole;
+	return *at < end;
+}
+
+void regions_clear_bank(struct regions *regions, int fd, unsigned bank)
+{
+	const size_t row = sizeof(regions->listeners[0]);
+	const size_t listeners = offsetof(struct regions, listeners);
+	const size_t targets = offsetof(struct regions, target_connections) +
+			       bank * sizeof(regions->target_connections[0]);
+	size_t at, stop;
+
+	/* A row that begins before a hole's end is not among the holes: rows are aligned, and pages
+	 * hold whole numbers of them. */
+	for (at = listeners; next_written(fd, &at, listeners + sizeof(regions->listeners), &stop);
+	     at = stop) {
+		for (size_t i = (at - listeners) / row; i < (stop - listeners + row - 1) / row; i++)
+			atomic_store_explicit(&regions->listeners[i].connections[bank], 0,
+					      memory_order_relaxed);
+	}
+	for (at = targets;
+	     next_written(fd, &at, targets + sizeof(regions->target_connections[0]), &stop);
+	     at = stop) {
+		for (size_t i = (at - targets) / sizeof(uint32_t);
+		     i < (stop - targets) / sizeof(uint32_t); i++)
+			atomic_store_explicit(&regions->target_connections[bank][i], 0,
+					      memory_order_relaxed);
+	}
+}
+
 int regions_create_sessions(uint32_t entries_most, int *ret_fd)
 {
 	int fd = memory_create("setia-sessions",
-			       SESSIONS_BASE + (size_t)entries_most * SESSION_CELL_BYTES);
+			       SESSION_BASE_BYTES + (size_t)entries_most * SESSION_CELL_BYTES);
 
 	if (fd < 0)
 		return fd;

@@ -2,12 +2,12 @@
 /*
  * Persistence by source IP (SP-21..29): which target a client's address is pinned to, in shared
  * memory that outlives the traffic process. Any thread of any process that maps the memory may call
- * at any moment; what a killed process left half-written is found and dropped, never believed.
+ * at any moment, and any may be killed at any moment: no write can be seen half done.
  *
  * Cells of 40 bytes in sets of 16, two sets to choose from per key (Azar, Broder, Karlin, Upfal,
- * "Balanced allocations", STOC 1994), in shards that each have a robust, process-shared lock and a
- * checksum per cell. Looking up, refreshing and expiring touch two sets and nothing else. Time is
- * an argument: session seconds (base/clock.h), which go on over restarts.
+ * "Balanced allocations", STOC 1994), in shards that each have a robust, process-shared lock.
+ * Looking up, refreshing and expiring touch two sets and nothing else. Time is an argument: session
+ * seconds (base/clock.h), which go on over restarts.
  */
 #ifndef STICKY_TABLE_H
 #define STICKY_TABLE_H
@@ -82,15 +82,16 @@ struct session_statistics {
 	uint64_t entries; /* cells in use, expired ones too until they are swept or used again */
 	uint64_t entries_most;
 	uint64_t evicted; /* over the memory's life */
-	uint64_t dropped; /* cells that did not match their checksum: torn by a crash */
+	uint64_t dropped; /* cells that made no sense after a crash */
 	uint64_t recovered; /* locks whose owner died */
 };
 void session_table_statistics(struct session_table *table, struct session_statistics *ret);
 
 /*
- * Housekeeping, a shard at a time (0 .. session_table_shards() - 1), from one background thread:
- * frees cells idle for longer than their own expire_s and than SESSION_EXPIRE_MOST_S whatever that
- * says. Returns how many stay. Holds the shard's lock for a bounded time.
+ * Housekeeping, a shard at a time (0 .. session_table_shards() - 1, the last one closes a round),
+ * from one background thread: frees cells idle for longer than SESSION_EXPIRE_MOST_S. Those whose
+ * own time is over earlier stay until their room is wanted, since a longer time may be set
+ * meanwhile. Returns how many stay. Holds the shard's lock for a bounded time.
  */
 uint32_t session_table_shards(const struct session_table *table);
 uint32_t session_table_sweep(struct session_table *table, uint32_t shard, uint32_t now_s);
