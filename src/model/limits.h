@@ -78,8 +78,8 @@
 #define SESSIONS_DEFAULT 1000000	/* --sessions: entries of the source-IP table */
 #define SESSIONS_LEAST 1024
 #define SESSIONS_MOST 100000000
-#define SESSION_CELL_BYTES 48		/* memory per entry, slack included ... */
-#define SESSION_BASE_BYTES (1u << 20)	/* ... and of a table besides: header, locks */
+#define SESSION_CELL_BYTES 48		/* memory per entry, locks and slack included ... */
+#define SESSION_BASE_BYTES 8192		/* ... and of a table besides */
 
 /* Control API. */
 #define API_BODY_MOST (10u << 20)	/* api.md section 1 */

@@ -18,6 +18,7 @@
 _Static_assert(sizeof(struct cell) == 40, "a new shape needs a new TABLE_VERSION");
 _Static_assert(sizeof(struct table_header) <= TABLE_HEADER_BYTES, "the header is one page");
 _Static_assert(sizeof(struct cell) + 1 < SESSION_CELL_BYTES, "no slack for the sets");
+_Static_assert(TABLE_HEADER_BYTES + 64 <= SESSION_BASE_BYTES, "header and alignment");
 
 struct place place_of(const struct session_table *table, const struct session_key *key)
 {
@@ -179,7 +180,7 @@ static int shape_make(size_t size, struct table_header *ret)
 		return -EBADMSG;
 	while (shards < TABLE_SHARDS_MOST && entries / shards > TABLE_SHARD_ENTRIES)
 		shards *= 2;
-	room = entries * SESSION_CELL_BYTES;
+	room = entries * SESSION_CELL_BYTES - shards * sizeof(struct shard);
 	*ret = (struct table_header){
 		.magic = TABLE_MAGIC,
 		.version = TABLE_VERSION,
