@@ -144,6 +144,8 @@ static unsigned trailer_step(struct http_chunked *chunked, char byte)
 	case STATE_TRAILER:
 		if (byte == '\r')
 			return STATE_LAST_FEED;
+		if (chunked->trailer_count++ == HTTP_FIELDS_ROOM)
+			return STATE_BAD;
 		return class_of(byte) & CLASS_TOKEN ? STATE_TRAILER_NAME : STATE_BAD;
 	case STATE_TRAILER_NAME:
 		if (byte == ':')
@@ -189,7 +191,8 @@ static unsigned step(struct http_chunked *chunked, char byte)
 int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			struct http_chunked_step *ret)
 {
-	size_t at = 0, payload_at = 0, payload_size = 0;
+	struct http_chunked_step found = { 0 };
+	size_t at = 0;
 
 	if (chunked->state == STATE_BAD)
 		return -EBADMSG;
@@ -200,19 +203,22 @@ int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			chunked->state = (uint8_t)step(chunked, data[at++]);
 			if (chunked->state == STATE_BAD)
 				return -EBADMSG;
+			found.trailers_size += chunked->trailer_count > 0;
 			continue;
 		}
 		run = chunked->left < size - at ? (size_t)chunked->left : size - at;
-		if (payload_size == 0)
-			payload_at = at;
+		if (found.payload_size == 0)
+			found.payload_at = at;
 		else
-			memmove(data + payload_at + payload_size, data + at, run);
-		payload_size += run;
+			memmove(data + found.payload_at + found.payload_size, data + at, run);
+		found.payload_size += run;
 		at += run;
 		chunked->left -= run;
 		if (chunked->left == 0)
 			chunked->state = STATE_DATA_CARRIAGE;
 	}
-	*ret = (struct http_chunked_step){ at, payload_at, payload_size };
+	found.consumed = at;
+	found.trailers_at = at - found.trailers_size;
+	*ret = found;
 	return 0;
 }

@@ -21,12 +21,11 @@ struct http_request_edit {
 /*
  * The request as HTTP/1.1 to a server: origin-form target, one Host first (from the absolute-form
  * target if there was one), end-to-end fields in their order and bytes, hop-by-hop fields removed
- * (RFC 9110 7.6.1: Connection and what it names, Keep-Alive, Proxy-Connection, TE, Trailer,
+ * (RFC 9110 7.6.1: Connection and what it names, Keep-Alive, Proxy-Connection, TE,
  * Transfer-Encoding, Upgrade, HTTP2-Settings; Proxy-Authorization stays), then X-Forwarded-For,
- * -Proto, -Port, X-Real-IP, framing and Connection written anew; Content-Length is written anew in
- * its place. TE: trailers goes too, since it promises that trailers are not dropped on the way, and
- * http_chunked_decode drops them. Upgrade and Connection are kept for a websocket, Expect for
- * HTTP/1.1.
+ * -Proto, -Port, X-Real-IP, framing, TE and Connection written anew; Content-Length is written anew
+ * in its place. TE says "trailers" when a 1.1 client did, and nothing else. Trailer stays where
+ * trailers can follow. Upgrade and Connection are kept for a websocket, Expect for HTTP/1.1.
  */
 int http_request_edit(const char *head, const struct http_request *request,
 		      const struct http_request_edit *edit, char *out, size_t room);
@@ -49,6 +48,16 @@ struct http_response_edit {
 int http_response_edit(const char *head, const struct http_response *response,
 		       const struct http_response_edit *edit, char *out, size_t room,
 		       enum http_framing *ret_framing);
+
+/*
+ * The trailers of a chunked message that may go on to the next hop, in their order and bytes, each
+ * with its CRLF and without an empty line behind them. `section`: field lines with the empty line,
+ * as http_chunked_decode found them. Left out is what RFC 9110 6.5.1 forbids there (framing,
+ * routing, request modifiers, authentication, cookies, how content is read), hop-by-hop fields, who
+ * the client is, and look-alikes of all of them with underscores. Trailers of a message whose
+ * Connection names fields are dropped by the caller. -EBADMSG: bad fields.
+ */
+int http_trailers_edit(const char *section, size_t size, char *out, size_t room);
 
 /*
  * A whole answer made by the balancer, head and small HTML body naming the status and the request

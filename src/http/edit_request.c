@@ -44,6 +44,40 @@ static void forwarded_for_write(struct writer *writer, const char *head,
 	write_literal(writer, "\r\n");
 }
 
+/* TE has a member "trailers", the only one that one hop can pass on: RFC 9110 section 10.1.4. */
+static bool wants_trailers(const char *head, const struct http_request *request)
+{
+	if (!(request->present & FIELD_BIT(HTTP_TE)) || request->minor == 0)
+		return false;
+	for (unsigned i = 0; i < request->field_count; i++) {
+		struct bytes list, member;
+
+		if (request->fields[i].id != HTTP_TE)
+			continue;
+		list = http_bytes(head, request->fields[i].value);
+		while (http_list_next(&list, &member))
+			if (bytes_equal_nocase(member, BYTES_LITERAL("trailers")))
+				return true;
+	}
+	return false;
+}
+
+static void connection_write(struct writer *writer, const char *head,
+			     const struct http_request *request, bool keeps_connection)
+{
+	if (request->wants_websocket) {
+		write_literal(writer, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	} else if (wants_trailers(head, request)) {
+		write_literal(writer, "TE: trailers\r\n");
+		if (keeps_connection)
+			write_literal(writer, "Connection: TE\r\n");
+		else
+			write_literal(writer, "Connection: close, TE\r\n");
+	} else if (!keeps_connection) {
+		write_literal(writer, "Connection: close\r\n");
+	}
+}
+
 int http_request_edit(const char *head, const struct http_request *request,
 		      const struct http_request_edit *edit, char *out, size_t room)
 {
@@ -65,6 +99,8 @@ int http_request_edit(const char *head, const struct http_request *request,
 	 */
 	if (request->minor == 0)
 		forward.dropped |= FIELD_BIT(HTTP_EXPECT);
+	if (request->framing == HTTP_CHUNKED && !request->names_fields)
+		forward.dropped &= ~FIELD_BIT(HTTP_TRAILER);
 	line_write(&writer, head, request);
 	write_field(&writer, "Host", host.size ? host : edit->host);
 	http_fields_forward(&writer, &forward);
@@ -74,10 +110,7 @@ int http_request_edit(const char *head, const struct http_request *request,
 	write_field(&writer, "X-Real-IP", edit->client_ip);
 	if (request->framing == HTTP_CHUNKED)
 		write_literal(&writer, "Transfer-Encoding: chunked\r\n");
-	if (request->wants_websocket)
-		write_literal(&writer, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-	else if (!edit->keeps_connection)
-		write_literal(&writer, "Connection: close\r\n");
+	connection_write(&writer, head, request, edit->keeps_connection);
 	write_literal(&writer, "\r\n");
 	return writer_result(&writer);
 }

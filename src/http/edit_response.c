@@ -47,6 +47,8 @@ int http_response_edit(const char *head, const struct http_response *response,
 	/* RFC 9110 section 8.6. */
 	if (response->status < 200 || response->status == 204)
 		forward.dropped |= FIELD_BIT(HTTP_CONTENT_LENGTH);
+	if (response->framing == HTTP_CHUNKED && framing == HTTP_CHUNKED && !response->names_fields)
+		forward.dropped &= ~FIELD_BIT(HTTP_TRAILER);
 	write_literal(&writer, "HTTP/1.1 ");
 	write_decimal(&writer, response->status);
 	write_literal(&writer, " ");

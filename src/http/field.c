@@ -102,9 +102,12 @@ bool http_upgrade_has_websocket(const char *head, const struct http_field *field
 	return false;
 }
 
-static void nominate(const char *head, struct bytes name, struct http_field *fields, unsigned count)
+static void nominate(const char *head, struct bytes name, struct http_field *fields,
+		     struct field_notes *notes)
 {
-	for (unsigned i = 0; i < count; i++)
+	if (!(FIELD_BIT(field_name_find(name.at, name.size)) & HOP_BY_HOP))
+		notes->names_fields = true;
+	for (unsigned i = 0; i < notes->count; i++)
 		if (fields[i].name.size == name.size &&
 		    !(FIELD_BIT(fields[i].id) & NEVER_HOP_BY_HOP) &&
 		    bytes_equal_nocase(http_bytes(head, fields[i].name), name))
@@ -132,7 +135,7 @@ static int connection_parse(const char *head, struct http_field *fields, struct 
 			else if (bytes_equal_nocase(option, BYTES_LITERAL("upgrade")))
 				notes->has_upgrade = true;
 			else
-				nominate(head, option, fields, notes->count);
+				nominate(head, option, fields, notes);
 		}
 	}
 	return 0;
@@ -193,7 +196,7 @@ int http_fields_parse(struct bytes head, uint32_t at, struct http_field *fields,
 	uint32_t present = 0, repeated = 0;
 	unsigned count = 0;
 
-	ret->has_close = ret->has_keep_alive = ret->has_upgrade = false;
+	ret->has_close = ret->has_keep_alive = ret->has_upgrade = ret->names_fields = false;
 	while (next < end - 2) {
 		uint32_t bit;
 

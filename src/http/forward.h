@@ -10,13 +10,6 @@
 #include "http/parse.h"
 #include "http/write.h"
 
-/* Never forwarded as they came, in either direction: RFC 9110 section 7.6.1. */
-#define HOP_BY_HOP                                                                \
-	(FIELD_BIT(HTTP_CONNECTION) | FIELD_BIT(HTTP_KEEP_ALIVE) |                \
-	 FIELD_BIT(HTTP_PROXY_CONNECTION) | FIELD_BIT(HTTP_TRANSFER_ENCODING) |   \
-	 FIELD_BIT(HTTP_TE) | FIELD_BIT(HTTP_TRAILER) | FIELD_BIT(HTTP_UPGRADE) | \
-	 FIELD_BIT(HTTP_HTTP2_SETTINGS))
-
 struct forward {
 	const char *head;
 	const struct http_field *fields;

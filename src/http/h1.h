@@ -50,6 +50,7 @@ struct http_chunked {
 	uint8_t state;
 	uint8_t digits;
 	bool is_done; /* the last chunk and the trailers are behind us */
+	uint8_t trailer_count; /* fields among the trailers so far */
 	uint32_t line_size; /* of the size line or trailers so far */
 	uint32_t excess; /* framing bytes beyond what the payload so far can justify */
 	uint64_t left; /* payload bytes of the current chunk still to come */
@@ -59,13 +60,16 @@ struct http_chunked_step {
 	size_t consumed; /* bytes of data that are dealt with */
 	size_t payload_at; /* where the payload found stands in data, in one piece */
 	size_t payload_size;
+	size_t trailers_at; /* where the trailers' bytes found stand in data, in one piece */
+	size_t trailers_size; /* with their empty line; 0 when the body has none */
 };
 
 /*
  * Decodes as much of `data` as possible, gathering the payload into one piece within `data` (moving
- * bytes only when it came in several chunks). Chunk extensions and trailers are checked and
- * dropped. Stops behind the last chunk's end: what follows is the next message. Returns 0, or
- * -EBADMSG: bad syntax, a size line or trailers above their roof, or far more framing than payload.
+ * bytes only when it came in several chunks). Chunk extensions are checked and dropped; trailers
+ * are checked like the fields of a head and shown, for http_trailers_edit. Stops behind the last
+ * chunk's end: what follows is the next message. Returns 0, or -EBADMSG: bad syntax, a size line or
+ * trailers above their roof, or far more framing than payload.
  */
 int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			struct http_chunked_step *ret);

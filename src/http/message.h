@@ -89,6 +89,7 @@ struct http_request {
 	bool expects_continue;
 	bool wants_websocket; /* Upgrade: websocket with Connection: upgrade, HTTP/1.1, GET, no body
 			       */
+	bool names_fields; /* Connection names fields of its own: they may be among the trailers */
 	uint32_t present; /* bit `1u << enum http_field_name` of each field that came */
 	uint64_t length;
 	struct http_span method_text;
@@ -113,6 +114,7 @@ struct http_response {
 	uint8_t framing;
 	bool is_keepalive; /* the server's connection can carry another request */
 	bool is_websocket; /* 101 that answers a websocket upgrade */
+	bool names_fields; /* as in struct http_request */
 	uint32_t present; /* as in struct http_request */
 	uint64_t length;
 	struct http_span reason;

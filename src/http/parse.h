@@ -15,9 +15,17 @@ struct field_notes {
 	uint32_t repeated; /* came at least twice */
 	uint8_t first[HTTP_FIELD_NAMES]; /* index of the first field of a name that is present */
 	bool has_close, has_keep_alive, has_upgrade; /* options in Connection */
+	bool names_fields; /* other options there, which no hop-by-hop field of ours has */
 };
 
 #define FIELD_BIT(id) (1u << (id))
+
+/* Fields of one connection, RFC 9110 section 7.6.1: never forwarded as they came. */
+#define HOP_BY_HOP                                                                \
+	(FIELD_BIT(HTTP_CONNECTION) | FIELD_BIT(HTTP_KEEP_ALIVE) |                \
+	 FIELD_BIT(HTTP_PROXY_CONNECTION) | FIELD_BIT(HTTP_TRANSFER_ENCODING) |   \
+	 FIELD_BIT(HTTP_TE) | FIELD_BIT(HTTP_TRAILER) | FIELD_BIT(HTTP_UPGRADE) | \
+	 FIELD_BIT(HTTP_HTTP2_SETTINGS))
 
 static inline bool notes_have(const struct field_notes *notes, enum http_field_name id)
 {

@@ -257,6 +257,7 @@ int http_request_parse(const char *head, size_t size, struct http_request *ret)
 	ret->head_size = (uint32_t)size;
 	ret->field_count = notes.count;
 	ret->present = notes.present;
+	ret->names_fields = notes.names_fields;
 	if (host_parse(head, &notes, is_absolute ? &authority : NULL, ret))
 		return BAD_REQUEST;
 	status = framing_parse(head, &notes, ret);

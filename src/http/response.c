@@ -102,6 +102,7 @@ int http_response_parse(const char *head, size_t size, enum http_method method,
 	ret->head_size = (uint32_t)size;
 	ret->field_count = notes.count;
 	ret->present = notes.present;
+	ret->names_fields = notes.names_fields;
 	ret->is_keepalive = !notes.has_close && (ret->minor == 1 || notes.has_keep_alive);
 	ret->is_websocket = ret->status == 101 &&
 			    http_upgrade_has_websocket(head, ret->fields, ret->field_count);

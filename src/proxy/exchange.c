@@ -160,6 +160,7 @@ enum step exchange_begin(struct connection *connection)
 	exchange->may_send_more = request->is_keepalive;
 	exchange->wants_websocket = request->wants_websocket;
 	transfer_expect(&exchange->request, request->framing, request->framing, request->length);
+	exchange->request.drops_trailers = request->names_fields;
 	if (!has_listener) {
 		exchange->wants_keepalive = false;
 		return answer_send(connection, 503);

@@ -106,6 +106,7 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	transfer_expect(transfer, is_tunnel ? HTTP_UNTIL_CLOSE : response->framing,
 			is_tunnel ? HTTP_UNTIL_CLOSE : (enum http_framing)framing,
 			response->length);
+	transfer->drops_trailers = response->names_fields;
 	if (is_tunnel)
 		tunnel_begin(exchange);
 	return 0;

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "http/edit.h"
+
 /* Splicing pays for what fills buffers; what comes in drips is cheaper to copy. */
 #define FULL_READS_TO_SPLICE 1
-
-static const char last_chunk[] = "0\r\n\r\n";
 
 void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
 		     enum http_framing framing_out, uint64_t length)
@@ -19,6 +19,7 @@ void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
 	transfer->framing_out = framing_out;
 	transfer->left = framing_in == HTTP_LENGTH ? length : 0;
 	transfer->chunked = (struct http_chunked){ 0 };
+	transfer->drops_trailers = false;
 	transfer->is_truncated = false;
 	transfer->is_read = framing_in == HTTP_NO_BODY || (framing_in == HTTP_LENGTH && !length);
 }
@@ -27,12 +28,22 @@ void transfer_done(struct transfer *transfer, struct buffer_stock *stock)
 {
 	transfer->head = buffer_give(stock, transfer->head);
 	transfer->body = buffer_give(stock, transfer->body);
+	transfer->trailers = buffer_give(stock, transfer->trailers);
 	transfer->pipe = pipe_give(stock, transfer->pipe);
 }
 
-/* Puts the size line before the payload and the ends behind it, into the room that buffers keep for
- * that. */
-static void frame_chunk(struct transfer *transfer, struct buffer *buffer)
+static void put(struct buffer *buffer, const char *text, uint32_t size)
+{
+	memcpy(buffer->data + buffer->end, text, size);
+	buffer->end += size;
+}
+
+/*
+ * Puts the size line before the payload and the ends behind it, into the room that buffers keep for
+ * that. Trailers find room as well: those that came with payload stood in this very buffer, the
+ * others have it to themselves. 0, or -EBADMSG.
+ */
+static int frame_chunk(struct transfer *transfer, struct buffer *buffer, struct buffer_stock *stock)
 {
 	uint32_t size = buffer_used(buffer);
 	char line[16];
@@ -45,22 +56,54 @@ static void frame_chunk(struct transfer *transfer, struct buffer *buffer)
 			line[--at] = "0123456789abcdef"[rest & 15];
 		buffer->begin -= sizeof(line) - at;
 		memcpy(buffer_at(buffer), line + at, sizeof(line) - at);
-		memcpy(buffer->data + buffer->end, "\r\n", 2);
-		buffer->end += 2;
+		put(buffer, "\r\n", 2);
 	}
-	if (transfer->is_read) {
-		memcpy(buffer->data + buffer->end, last_chunk, sizeof(last_chunk) - 1);
-		buffer->end += sizeof(last_chunk) - 1;
+	if (!transfer->is_read)
+		return 0;
+	put(buffer, "0\r\n", 3);
+	if (transfer->trailers) {
+		int edited = http_trailers_edit(
+			buffer_at(transfer->trailers), buffer_used(transfer->trailers),
+			buffer->data + buffer->end, buffer->size - buffer->end - 2);
+
+		transfer->trailers = buffer_give(stock, transfer->trailers);
+		if (edited < 0) {
+			transfer->is_read = false; /* nothing behind it can be trusted */
+			return -EBADMSG;
+		}
+		buffer->end += (uint32_t)edited;
 	}
+	put(buffer, "\r\n", 2);
+	return 0;
+}
+
+/* Keeps them until all of them are here. Their roof fits a small buffer. */
+static int trailers_take(struct transfer *transfer, const char *bytes, size_t size,
+			 struct buffer_stock *stock)
+{
+	_Static_assert(HTTP_TRAILER_MOST <= BUFFER_SMALL - BUFFER_FRONT - BUFFER_BACK, "trailers");
+
+	if (!size || transfer->drops_trailers || transfer->framing_out != HTTP_CHUNKED)
+		return 0;
+	if (!transfer->trailers)
+		transfer->trailers = buffer_take(stock, HTTP_TRAILER_MOST);
+	if (!transfer->trailers)
+		return -ENOMEM;
+	if (size > buffer_room(transfer->trailers))
+		return -EBADMSG;
+	put(transfer->trailers, bytes, (uint32_t)size);
+	return 0;
 }
 
 /* The payload within the raw bytes: the buffer shrinks to it. Returns what lies behind the message,
  * as an offset. */
-static int frame_take(struct transfer *transfer, struct buffer *buffer, uint32_t *ret_rest)
+static int frame_take(struct transfer *transfer, struct buffer *buffer, struct buffer_stock *stock,
+		      uint32_t *ret_rest)
 {
 	struct http_chunked_step step;
 	uint32_t used = buffer_used(buffer);
 	uint32_t begin = buffer->begin;
+	int result;
 
 	switch (transfer->framing_in) {
 	case HTTP_LENGTH:
@@ -75,6 +118,10 @@ static int frame_take(struct transfer *transfer, struct buffer *buffer, uint32_t
 	case HTTP_CHUNKED:
 		if (http_chunked_decode(&transfer->chunked, buffer_at(buffer), used, &step) < 0)
 			return -EBADMSG;
+		result = trailers_take(transfer, buffer_at(buffer) + step.trailers_at,
+				       step.trailers_size, stock);
+		if (result < 0)
+			return result;
 		transfer->is_read = transfer->chunked.is_done;
 		*ret_rest = begin + (uint32_t)step.consumed;
 		buffer->begin = begin + (uint32_t)step.payload_at;
@@ -99,9 +146,10 @@ int transfer_frame(struct transfer *transfer, struct buffer_stock *stock,
 	uint32_t end = buffer->end;
 	uint32_t rest = end;
 	struct buffer *surplus = NULL;
+	int result = frame_take(transfer, buffer, stock, &rest);
 
-	if (frame_take(transfer, buffer, &rest) < 0)
-		return -EBADMSG;
+	if (result < 0)
+		return result;
 	if (rest < end && ret_surplus) {
 		surplus = buffer_take(stock, end - rest);
 		if (!surplus)
@@ -114,10 +162,10 @@ int transfer_frame(struct transfer *transfer, struct buffer_stock *stock,
 	if (rest < end)
 		transfer->has_surplus = true;
 	if (transfer->framing_out == HTTP_CHUNKED)
-		frame_chunk(transfer, buffer);
+		result = frame_chunk(transfer, buffer, stock);
 	if (!buffer_used(buffer))
 		transfer->body = buffer_give(stock, buffer);
-	return 0;
+	return result;
 }
 
 /* The source is at its end. */
@@ -130,7 +178,7 @@ static ssize_t fill_end(struct transfer *transfer, struct buffer_stock *stock)
 	}
 	transfer->is_read = true;
 	if (transfer->framing_out == HTTP_CHUNKED)
-		frame_chunk(transfer, transfer->body);
+		frame_chunk(transfer, transfer->body, stock);
 	else
 		transfer->body = buffer_give(stock, transfer->body);
 	return 0;

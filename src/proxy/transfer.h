@@ -15,10 +15,13 @@ struct transfer {
 	struct buffer *head; /* to be written before the body; NULL once written, unless it is kept
 				for another try */
 	struct buffer *body; /* framed bytes to be written, or NULL */
+	struct buffer
+		*trailers; /* what came of them so far, or NULL: they go on when all are here */
 	struct bulk_pipe *pipe; /* holds bytes to be written behind those of body, or NULL */
 	uint32_t head_written;
 	uint8_t framing_in; /* enum http_framing */
 	uint8_t framing_out;
+	bool drops_trailers; /* chunked to chunked all the same */
 	bool keeps_head; /* the head stays until the answer began */
 	bool is_read; /* all of the body was seen */
 	bool is_truncated; /* the source ended too early */

@@ -20,6 +20,7 @@ class Good(NamedTuple):
     line: bytes = b"HTTP/1.1 200 OK"
     framing: str = "length"
     is_reused: bool = True
+    trailers: bytes = b""
 
 
 class Answer(NamedTuple):
@@ -153,6 +154,8 @@ BROKEN_BODIES = [
     ("endless chunk extension", "7.1.1", chunks(b"3;" + b"e" * 70000), CUT),
     ("bare CR in a chunk extension", "7.1.1", chunks(b"3;a\rb\r\nabc\r\n" + END), CUT),
     ("bad trailer", "7.1.2", chunks(b"3\r\nabc\r\n0\r\nX A\r\n\r\n"), CUT),
+    ("129 trailers", "7.1.2",
+     chunks(b"3\r\nabc\r\n0\r\n" + b"A: b\r\n" * 129 + b"\r\n"), CUT),
     ("endless trailers", "7.1.2", chunks(b"3\r\nabc\r\n0\r\n" + b"X-A: bbb\r\n" * 9000), CUT),
 ]
 
@@ -203,9 +206,22 @@ GOOD_BODIES = [
     ("no chunk", "7.1", chunks(END), Good(b"", framing="chunked")),
     ("chunk extensions", "7.1.1", chunks(b'3;a="b;c"\r\nabc\r\n0;d\r\n\r\n'),
      Good(b"abc", framing="chunked")),
-    ("trailers end here", "7.1.2",
-     chunks(b"3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"),
-     Good(b"abc", framing="chunked")),
+    ("trailers", "7.1.2",
+     chunks(b"3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-odd:\te \r\n\r\n", b"Trailer: X-Sum\r\n"),
+     Good(b"abc", b"Trailer: X-Sum\r\n", framing="chunked",
+          trailers=b"X-Sum: 1\r\nx-odd:\te \r\n")),
+    ("what may not be among trailers", "9110 6.5.1",
+     chunks(b"3\r\nabc\r\n0\r\nSet-Cookie: a=b\r\nX-Sum: 1\r\nContent-Length: 9\r\n"
+            b"Location: /\r\nContent-Type: c\r\nWWW-Authenticate: d\r\nConnection: close\r\n"
+            b"set_cookie: e=f\r\n\r\n"),
+     Good(b"abc", framing="chunked", trailers=b"X-Sum: 1\r\n")),
+    ("Connection names a trailer", "9110 7.6.1",
+     chunks(b"3\r\nabc\r\n0\r\nX-Hop: 1\r\nX-Sum: 2\r\n\r\n",
+            b"Connection: x-hop\r\nTrailer: X-Hop\r\n"), Good(b"abc", framing="chunked")),
+    ("128 trailers", "7.1.2", chunks(b"3\r\nabc\r\n0\r\n" + b"A: b\r\n" * 128 + b"\r\n"),
+     Good(b"abc", framing="chunked", trailers=b"A: b\r\n" * 128)),
+    ("HEAD with Trailer", "9110 9.3.2", OK + b"Trailer: X-Sum\r\n" + CHUNKED + b"\r\n",
+     Good(b"", framing="none"), False, "HEAD"),
     ("until its end", "6.3", OK + b"\r\nabc",
      Good(b"abc", framing="chunked", is_reused=False), True),
     ("nothing until its end", "6.3", OK + b"\r\n",
@@ -236,6 +252,8 @@ GOOD_BODIES = [
     ("bytes behind a length", "9.3", sized() + POISON, Good(b"abc", is_reused=False)),
     ("bytes behind chunks", "9.3", chunks(b"3\r\nabc\r\n" + END) + POISON,
      Good(b"abc", framing="chunked", is_reused=False)),
+    ("bytes behind trailers", "9.3", chunks(b"3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n") + POISON,
+     Good(b"abc", framing="chunked", is_reused=False, trailers=b"X-Sum: 1\r\n")),
     ("bytes behind a 204", "9.3", b"HTTP/1.1 204 No Content\r\n\r\n" + POISON,
      Good(b"", line=b"HTTP/1.1 204 No Content", framing="none", is_reused=False)),
     ("CRLF behind a length", "9.3", sized() + b"\r\n", Good(b"abc", is_reused=False)),

@@ -14,6 +14,7 @@ ADDED = (b"127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: @PORT@\r\n"
 class Reached(NamedTuple):
     head: bytes
     body: bytes = b""
+    trailers: bytes = b""
 
 
 class Passed(NamedTuple):
@@ -63,6 +64,13 @@ def chunked(name, section, body, payload, fields=CHUNKED):
                                                          behind=CHUNKED)]
 
 
+def trailed(name, section, fields, reached, head=b"", behind=CHUNKED):
+    """These fields behind the body: what of them reaches the target."""
+    one = at_target(b"POST /case", head, b"abc", behind=behind)
+    return (name, section, post(head + CHUNKED, b"3\r\nabc\r\n0\r\n" + fields + b"\r\n"),
+            [one._replace(trailers=reached)])
+
+
 def sized(name, section, value, body, reached):
     return (name, section, post(b"Content-Length: " + value + b"\r\n", body),
             [at_target(b"POST /case", b"Content-Length: " + reached + b"\r\n", body)])
@@ -72,6 +80,7 @@ NEXT = get(line=b"GET /next HTTP/1.1\r\n")
 TO_NEXT = at_target(b"GET /next")
 OLD = b"GET /case HTTP/1.0\r\n"
 SOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+TE = b"TE: trailers\r\nConnection: TE\r\n"
 KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 LINES = [
@@ -149,8 +158,12 @@ FIELDS = [
             b"Connection: ,x-a1 ,, x-a2\r\nX-A1: 1\r\nConnection: x-a3\r\nX-A2: 2\r\nX-A3: 3\r\n"),
     dropped("Keep-Alive", "9110 7.6.1", b"Keep-Alive: timeout=5\r\n"),
     dropped("Proxy-Connection", "9110 7.6.1", b"Proxy-Connection: keep-alive\r\n"),
-    dropped("TE", "9110 10.1.4", b"TE: trailers\r\nConnection: TE\r\n"),
-    dropped("Trailer", "9110 6.6.2", b"Trailer: X-Sum\r\n"),
+    dropped("TE", "9110 10.1.4", b"TE: gzip;q=0.5, deflate\r\nConnection: TE\r\n"),
+    ("TE that takes trailers", "9110 10.1.4",
+     get(b"TE: gzip ,, Trailers\r\nConnection: keep-alive, TE\r\n"), [at_target(behind=TE)]),
+    ("TE in 1.0", "9110 10.1.4", get(b"TE: trailers\r\nConnection: TE\r\n", line=OLD),
+     [at_target()], True),
+    dropped("Trailer without chunks", "9110 6.6.2", b"Trailer: X-Sum\r\n"),
     dropped("Upgrade without Connection", "9110 7.8", b"Upgrade: websocket\r\n"),
     dropped("h2c", "9110 7.8", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
             b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"),
@@ -220,9 +233,36 @@ BODIES = [
     chunked("CRLF within data", "7.1", b"7\r\n\r\n0\r\n\r\n\r\n" + END, b"\r\n0\r\n\r\n"),
     chunked("a request within data", "7.1", b"18\r\nGET /hidden HTTP/1.1\r\n\r\n\r\n" + END,
             b"GET /hidden HTTP/1.1\r\n\r\n"),
-    chunked("trailers end here", "7.1.2",
-            b"3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\n\r\n",
-            b"abc"),
+    trailed("trailers", "7.1.2", b"X-Sum: 1\r\nx-odd:  \te \r\nX-Sum:\r\nB: \xff\r\n",
+            b"X-Sum: 1\r\nx-odd:  \te \r\nX-Sum:\r\nB: \xff\r\n"),
+    trailed("a short trailer", "7.1.2", b"A:\r\n", b"A:\r\n"),
+    trailed("announced trailers", "9110 6.6.2", b"X-Sum: 1\r\n", b"X-Sum: 1\r\n",
+            b"Trailer: X-Sum\r\n"),
+    trailed("framing among trailers", "9110 6.5.1",
+            b"Content-Length: 9\r\nX-Sum: 1\r\nTransfer-Encoding: x\r\nTE: y\r\nTrailer: z\r\n",
+            b"X-Sum: 1\r\n"),
+    trailed("routing among trailers", "9110 6.5.1",
+            b"Host: b.example\r\nX-Forwarded-Host: c\r\nX-Original-URL: /d\r\nX-Sum: 1\r\n",
+            b"X-Sum: 1\r\n"),
+    trailed("who the client is among trailers", "9110 6.5.1",
+            b"X-Forwarded-For: 192.0.2.1\r\nX-Real-IP: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\n"
+            b"X_Forwarded_For: 192.0.2.1\r\nx-forwarded-PROTO: https\r\n", b""),
+    trailed("credentials among trailers", "9110 6.5.1",
+            b"Authorization: a\r\nCookie: b\r\nProxy-Authorization: c\r\nProxy_Authorization: d\r\n",
+            b""),
+    trailed("modifiers among trailers", "9110 6.5.1",
+            b"Range: bytes=0-1\r\nIf-Match: a\r\nExpect: 100-continue\r\nCache-Control: b\r\n"
+            b"Max-Forwards: 0\r\nContent-Encoding: gzip\r\nContent-Type: c\r\n", b""),
+    trailed("Connection among trailers", "9110 7.6.1",
+            b"Connection: close, X-Hop\r\nX-Hop: 1\r\nX-Sum: 2\r\nKeep-Alive: 3\r\n",
+            b"X-Sum: 2\r\n"),
+    ("Connection names a trailer", "9110 7.6.1",
+     post(b"Connection: X-Hop\r\nTrailer: X-Hop\r\n" + CHUNKED,
+          b"3\r\nabc\r\n0\r\nX-Hop: 1\r\nX-Sum: 2\r\n\r\n"),
+     [at_target(b"POST /case", body=b"abc", behind=CHUNKED)]),
+    trailed("128 trailers", "7.1.2", b"A: b\r\n" * 128, b"A: b\r\n" * 128),
+    trailed("a trailer of 8 KB", "7.1.2", b"A: " + b"b" * 8185 + b"\r\n",
+            b"A: " + b"b" * 8185 + b"\r\n"),
     chunked("chunked in capitals", "7", b"3\r\nabc\r\n" + END, b"abc",
             b"transfer-ENCODING:\tCHUNKED \r\n"),
     ("GET with chunks", "9110 9.3.1", get(CHUNKED) + b"3\r\nabc\r\n" + END,
@@ -250,6 +290,10 @@ CONNECTIONS = [
      [at_target(b"POST /case", b"Content-Length: 3\r\n", b"abc"), TO_NEXT]),
     ("chunks, then the next", "9.3.2", post(CHUNKED, b"3\r\nabc\r\n" + END) + NEXT,
      [at_target(b"POST /case", body=b"abc", behind=CHUNKED), TO_NEXT]),
+    ("chunks and trailers, then the next", "9.3.2",
+     post(CHUNKED, b"3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n") + NEXT,
+     [at_target(b"POST /case", body=b"abc", behind=CHUNKED)._replace(trailers=b"X-Sum: 1\r\n"),
+      TO_NEXT]),
     ("HEAD, then the next", "9.3.2", get(line=b"HEAD /case HTTP/1.1\r\n") + NEXT,
      [at_target(b"HEAD /case"), TO_NEXT]),
     ("an empty line between two", "2.2",

@@ -36,7 +36,7 @@ class Seen:
             if not field:
                 raise Fault(f"field line {line!r}")
             self.fields.append((field[1].decode("ascii"), field[2].decode("latin-1")))
-        self.body = b""
+        self.body = self.trailers = b""
         self.wire = head
         self.peer = None
         self._frame()
@@ -120,14 +120,19 @@ class Peer:
             line = self.take_line()
             if not SIZE.fullmatch(line[:-2]):
                 raise Fault(f"chunk size line {line!r}")
+            if int(line, 16) == 0:
+                break
             data = self.take(int(line, 16) + 2)
             parts += [line, data]
             if data[-2:] != b"\r\n":
                 raise Fault(f"chunk end {data[-2:]!r}")
-            if data == b"\r\n":
-                break
-        seen.wire += b"".join(parts)
         seen.body = b"".join(data[:-2] for data in parts[1::2])
+        parts.append(line)
+        while (line := self.take_line()) != b"\r\n":
+            if not FIELD.fullmatch(line[:-2]):
+                raise Fault(f"trailer {line!r}")
+            seen.trailers += line
+        seen.wire += b"".join(parts) + seen.trailers + b"\r\n"
 
     def send(self, data):
         self.socket.sendall(data)

@@ -72,7 +72,7 @@ def check_good(client, row):
     assert len(interim) == row.wire.count(b"HTTP/1.1 1")
     client.read_body(got, row.method)
     good = row.outcome
-    assert (got.body, got.framing) == (good.body, good.framing)
+    assert (got.body, got.framing, got.trailers) == (good.body, good.framing, good.trailers)
     head = ADDED.sub(b"", got.head)
     if good.framing == "length":
         head = LENGTH.sub(b"", head)
@@ -106,6 +106,8 @@ def test_answer(site, recorder, play, row, way):
 OLD_CLIENT = [
     ("length", answers.sized(), False, b"abc", True),
     ("chunks", answers.chunks(b"3\r\nabc\r\n2\r\nde\r\n" + answers.END), False, b"abcde", False),
+    ("trailers", answers.chunks(b"3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n", b"Trailer: X-Sum\r\n"), False,
+     b"abc", False),
     ("until its end", answers.OK + b"\r\nabc", True, b"abc", False),
     ("interim answers", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3 + answers.sized(), False, b"abc",
      True),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Edits under every room. The first two bytes are the room, the third picks what is edited: the
- * rest is a list of field lines behind a fixed first line. Whatever the room, nothing is written
- * past it; what fits is the same as with room in plenty; hop-by-hop fields and the stripped cookie
- * never pass.
+ * rest is a list of field lines, behind a fixed first line or a body. Whatever the room, nothing is
+ * written past it; what fits is the same as with room in plenty; hop-by-hop fields and the stripped
+ * cookie never pass.
  */
 #include "http_input.h"
 
@@ -20,6 +20,13 @@ static const struct http_request_edit request_edit = {
 	.strip_cookie = { "sid", 3 },
 };
 
+static void check_te(const char *head, const struct http_request *request)
+{
+	const struct http_field *te = http_field_first(request->fields, request->present, HTTP_TE);
+
+	MUST(!te || bytes_equal(http_bytes(head, te->value), BYTES_LITERAL("trailers")));
+}
+
 static void check_request(const char *head, const struct http_request *request, size_t room)
 {
 	static struct http_request again;
@@ -34,9 +41,10 @@ static void check_request(const char *head, const struct http_request *request, 
 	if (size > 0)
 		MUST(memcmp(out, plenty, (size_t)size) == 0);
 	if (http_request_parse(plenty, (size_t)expected, &again) == 0) {
-		MUST(!(again.present &
-		       (1u << HTTP_KEEP_ALIVE | 1u << HTTP_PROXY_CONNECTION | 1u << HTTP_TE |
-			1u << HTTP_TRAILER | 1u << HTTP_HTTP2_SETTINGS)));
+		MUST(!(again.present & (1u << HTTP_KEEP_ALIVE | 1u << HTTP_PROXY_CONNECTION |
+					1u << HTTP_HTTP2_SETTINGS)));
+		MUST(!(again.present & 1u << HTTP_TRAILER) || again.framing == HTTP_CHUNKED);
+		check_te(plenty, &again);
 		MUST(!(again.present & 1u << HTTP_UPGRADE) || again.wants_websocket);
 		MUST(http_cookie_find(plenty, &again, request_edit.strip_cookie, &value) == 0);
 	} else {
@@ -63,6 +71,38 @@ static void check_response(const char *head, const struct http_response *respons
 	free(out);
 }
 
+/* What passes is a head's fields again, and none that a proxy or a server acts on. */
+static void check_trailers(const char *section, size_t size, size_t room)
+{
+	static const char line[] = "POST / HTTP/1.1\r\nHost: a\r\n";
+	static struct http_request again;
+	static char plenty[65536];
+	char *out = exact_copy(plenty, room), *exact = exact_copy(section, size);
+	char *at = plenty + sizeof(line) - 1;
+	int expected = http_trailers_edit(exact, size, at, 32768);
+	int edited = http_trailers_edit(exact, size, out, room);
+
+	if (expected < 0) {
+		MUST(expected == -EBADMSG && edited == -EBADMSG);
+	} else {
+		MUST((size_t)expected <= size - 2);
+		MUST(edited == ((size_t)expected <= room ? expected : -ENOBUFS));
+		if (edited > 0)
+			MUST(memcmp(out, at, (size_t)edited) == 0);
+		memcpy(plenty, line, sizeof(line) - 1);
+		memcpy(at + expected, "\r\n", 2);
+		expected = http_request_parse(plenty, (size_t)(at + expected + 2 - plenty), &again);
+		if (expected == 431)
+			goto done; /* Host is one field too many */
+		MUST(expected == 0);
+		MUST(!(again.present & ~(1u << HTTP_OTHER | 1u << HTTP_HOST |
+					 1u << HTTP_USER_AGENT | 1u << HTTP_REFERER)));
+	}
+done:
+	free(out);
+	free(exact);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char request_line[] = "GET / HTTP/1.1\r\nHost: a\r\n";
@@ -76,6 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3 || size > 16384)
 		return 0;
 	room = (size_t)data[0] | (size_t)(data[1] & 0x3f) << 8;
+	if (data[2] & 2) {
+		memcpy(head, data + 3, size - 3);
+		memcpy(head + size - 3, "\r\n", 2);
+		check_trailers(head, size - 1, room);
+		return 0;
+	}
 	is_request = data[2] & 1;
 	at = is_request ? sizeof(request_line) - 1 : sizeof(status_line) - 1;
 	memcpy(head, is_request ? request_line : status_line, at);

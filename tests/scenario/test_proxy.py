@@ -84,7 +84,7 @@ def test_http_1_0_clients(make_site, make_backend):
 def test_chunked_request_streams_to_the_target(make_site, make_backend):
     backend = make_backend()
     backend.reads_body = False
-    seen = []
+    seen, trailers = [], []
 
     def script(peer, request):
         assert request.one("Transfer-Encoding") == "chunked" and not request.all("Content-Length")
@@ -93,7 +93,8 @@ def test_chunked_request_streams_to_the_target(make_site, make_backend):
             body += peer.read_exactly(size)
             seen.append(body)
             peer.read_exactly(2)
-        peer.read_until(b"\r\n")
+        while line := peer.read_until(b"\r\n")[:-2]:
+            trailers.append(line)
         peer.send(answer(body))
 
     backend.script = script
@@ -104,8 +105,9 @@ def test_chunked_request_streams_to_the_target(make_site, make_backend):
         until(lambda: seen and seen[-1] == b"abc", what="the first chunk at the target")
         client.send("A\r\n0123456789\r\n")
         until(lambda: seen[-1] == b"abc0123456789", what="the second chunk at the target")
-        client.send("0\r\nX-Trailer: dropped\r\n\r\n")
+        client.send("0\r\nX-Trailer: kept\r\nHost: dropped\r\n\r\n")
         assert client.read().body == b"abc0123456789"
+        assert trailers == [b"X-Trailer: kept"]
         client.send(message("POST", "/", [("Transfer-Encoding", "Chunked")]) + b"0\r\n\r\n")
         assert client.read().body == b""
 
@@ -135,6 +137,7 @@ def test_chunked_answer_streams_to_the_client(make_site, make_backend):
                 assert got == want
                 step.release()
             assert client.read_chunk() == b""
+            assert client.trailers == b"X-Trailer: t\r\n"
     assert len(backend.peers) == 1
 
 

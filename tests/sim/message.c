@@ -20,7 +20,7 @@ void message_begin(struct message *message, const char *who, bool is_answer)
 	message->says_keepalive = message->says_upgrade = false;
 	message->has_host = message->has_forwarded = false;
 	message->length = message->left = message->body_size = 0;
-	message->line_size = 0;
+	message->line_size = message->trailers_size = 0;
 }
 
 static void field_read(struct message *message, const char *name, const char *value)
@@ -143,7 +143,7 @@ static void chunk_line_done(struct message *message)
 	if (*end || end == message->line)
 		sim_fail("%s: chunk size %s", message->who, message->line);
 	message->line_size = 0;
-	message->state = message->left ? MESSAGE_CHUNK : MESSAGE_LAST_END;
+	message->state = message->left ? MESSAGE_CHUNK : MESSAGE_TRAILERS;
 }
 
 /* One byte of a size line, or of the line's end behind a chunk. */
@@ -162,7 +162,28 @@ static void chunk_byte(struct message *message, char byte)
 	if (message->line_size < 2)
 		return;
 	message->line_size = 0;
-	message->state = message->state == MESSAGE_CHUNK_END ? MESSAGE_CHUNK_LINE : MESSAGE_DONE;
+	message->state = MESSAGE_CHUNK_LINE;
+}
+
+/* Up to an empty line; what came must be what was planned. */
+static void trailer_byte(struct message *message, char byte)
+{
+	enum plan_body body = message->is_answer ? BODY_ANSWER : BODY_REQUEST;
+	size_t size = message->trailers_size + 1;
+	bool is_at_start = size == 2 || (size > 3 && message->trailers[size - 3] == '\n');
+
+	if (message->trailers_size == MESSAGE_TRAILERS_MOST)
+		sim_fail("%s: long trailers", message->who);
+	message->trailers[message->trailers_size++] = byte;
+	if (byte != '\n' || !is_at_start)
+		return;
+	if (message->trailers[size - 2] != '\r')
+		sim_fail("%s: no empty line behind the trailers", message->who);
+	message->trailers[size - 2] = 0;
+	if (strcmp(message->trailers, plan_trailers(message->id, body)) != 0)
+		sim_fail("%s: request %u: trailers %s", message->who, message->id,
+			 message->trailers);
+	message->state = MESSAGE_DONE;
 }
 
 size_t message_feed(struct message *message, const char *data, size_t size)
@@ -189,6 +210,9 @@ size_t message_feed(struct message *message, const char *data, size_t size)
 		case MESSAGE_CLOSE:
 			payload_check(message, data + at, run);
 			at += run;
+			break;
+		case MESSAGE_TRAILERS:
+			trailer_byte(message, data[at++]);
 			break;
 		default:
 			chunk_byte(message, data[at++]);

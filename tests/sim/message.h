@@ -10,6 +10,7 @@
 #include "plan.h"
 
 #define MESSAGE_HEAD_MOST 8192
+#define MESSAGE_TRAILERS_MOST 40
 
 enum message_state {
 	MESSAGE_HEAD,
@@ -17,7 +18,7 @@ enum message_state {
 	MESSAGE_CHUNK_LINE,
 	MESSAGE_CHUNK,
 	MESSAGE_CHUNK_END,
-	MESSAGE_LAST_END,
+	MESSAGE_TRAILERS,
 	MESSAGE_CLOSE, /* a body until the connection's end */
 	MESSAGE_DONE,
 	MESSAGE_RAW, /* a tunnel's bytes: not for this reader */
@@ -40,6 +41,8 @@ struct message {
 	uint64_t body_size; /* so far */
 	char line[20];
 	size_t line_size;
+	char trailers[MESSAGE_TRAILERS_MOST + 1];
+	size_t trailers_size;
 };
 
 void message_begin(struct message *message, const char *who, bool is_answer);

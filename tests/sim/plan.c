@@ -67,7 +67,20 @@ static void framed_add(struct text *text, uint32_t id, enum plan_body body,
 		text_add(text, "\r\n");
 		at += part;
 	}
-	text_add(text, "0\r\n%s\r\n", dice_percent(10) ? "Trailer: x\r\n" : "");
+	text_add(text, "0\r\n%s%s\r\n", dice_percent(10) ? "Content-Length: 7\r\n" : "",
+		 plan_trailers(id, body));
+}
+
+const char *plan_trailers(uint32_t id, enum plan_body body)
+{
+	static const char *const trailers[] = { "", "X-Sum: 1\r\n", "", "A:\r\nB: c\r\n", "" };
+
+	const struct plan *plan = plan_find(id);
+	enum plan_framing framing = FRAMING_NONE;
+
+	if (plan)
+		framing = body == BODY_REQUEST ? plan->framing : plan->answer_framing;
+	return framing == FRAMING_CHUNKED ? trailers[(id + body) % 5] : "";
 }
 
 char *plan_request(const struct plan *plan, size_t *ret_size, size_t *ret_head_size)

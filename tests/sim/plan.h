@@ -77,6 +77,8 @@ static inline bool plan_is_head(const struct plan *plan)
 }
 
 uint8_t body_byte(uint32_t id, enum plan_body body, uint64_t offset);
+/* The fields behind a body that must arrive: "" for most, and for all that is not in chunks. */
+const char *plan_trailers(uint32_t id, enum plan_body body);
 /* The bytes to send, to be freed by the caller. */
 char *plan_request(const struct plan *plan, size_t *ret_size, size_t *ret_head_size);
 /* The interim heads, then the final one and its body. */

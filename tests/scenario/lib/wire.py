@@ -64,6 +64,7 @@ class Connection:
         self.socket.connect((ip, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
+        self.trailers = b""
         self.host = f"{ip}:{port}"
 
     def __enter__(self):
@@ -119,12 +120,13 @@ class Connection:
         return data
 
     def read_chunk(self):
-        """The payload of one chunk; b"" for the last one, whose trailers are read too."""
+        """The payload of one chunk; b"" for the last one, whose trailers go to self.trailers."""
         line = self.read_until(b"\r\n")
         size = int(line.split(b";")[0], 16)
         if size == 0:
-            while self.read_until(b"\r\n") != b"\r\n":
-                pass
+            self.trailers = b""
+            while (field := self.read_until(b"\r\n")) != b"\r\n":
+                self.trailers += field
             return b""
         data = self.read_exactly(size)
         assert self.read_exactly(2) == b"\r\n"
@@ -154,7 +156,7 @@ class Connection:
             body = bytearray()
             while chunk := self.read_chunk():
                 body += chunk
-            response.body = bytes(body)
+            response.body, response.trailers = bytes(body), self.trailers
         elif response.all("Content-Length"):
             response.framing = "length"
             response.body = self.read_exactly(int(response.one("Content-Length")))

@@ -11,6 +11,14 @@ struct body {
 	const char *payload; /* NULL = refused */
 	size_t left_over; /* bytes of the next message */
 	bool is_unfinished;
+	const char *trailers; /* NULL = none */
+};
+
+/* What came out, over all pieces. */
+struct decoded {
+	char payload[256], trailers[256];
+	size_t payload_size, trailers_size, consumed;
+	bool is_done;
 };
 
 static const struct body bodies[] = {
@@ -88,10 +96,11 @@ static const struct body bodies[] = {
 	{ RAW("3;a\rb\r\nabc\r\n0\r\n\r\n"), NULL },
 	{ RAW("3;\xc3\xa9\r\nabc\r\n0\r\n\r\n"), NULL },
 	{ RAW("3;a\0\r\nabc\r\n0\r\n\r\n"), NULL },
-	/* RFC 9112 section 7.1.2: trailers, checked like fields, and dropped */
-	{ RAW("1\r\na\r\n0\r\nA: b\r\n\r\n"), "a" },
-	{ RAW("0\r\nA:\r\nB: c\td\x80\r\nContent-Length: 5\r\n\r\nGET"), "", 3 },
-	{ RAW("0\r\nA: b\r\n"), "", 0, true },
+	/* RFC 9112 section 7.1.2: trailers, checked like fields, and shown */
+	{ RAW("1\r\na\r\n0\r\nA: b\r\n\r\n"), "a", 0, false, "A: b\r\n\r\n" },
+	{ RAW("0\r\nA:\r\nB: c\td\x80\r\nContent-Length: 5\r\n\r\nGET"), "", 3, false,
+	  "A:\r\nB: c\td\x80\r\nContent-Length: 5\r\n\r\n" },
+	{ RAW("0\r\nA: b\r\n"), "", 0, true, "A: b\r\n" },
 	{ RAW("0\r\n: b\r\n\r\n"), NULL },
 	{ RAW("0\r\nA\r\n\r\n"), NULL },
 	{ RAW("0\r\nA : b\r\n\r\n"), NULL },
@@ -105,13 +114,12 @@ static const struct body bodies[] = {
 };
 
 /* Decodes raw[0..size) in pieces that end at the cuts, each in a buffer of its exact size. */
-static int decode(const struct body *body, const size_t *cuts, char *payload, size_t *ret_payload,
-		  size_t *ret_consumed, bool *ret_is_done)
+static int decode(const struct body *body, const size_t *cuts, struct decoded *ret)
 {
 	struct http_chunked chunked = { 0 };
 	size_t at = 0;
 
-	*ret_payload = 0;
+	*ret = (struct decoded){ 0 };
 	for (unsigned i = 0; i < 3 && !chunked.is_done; i++) {
 		size_t size = cuts[i] - at;
 		char *piece = test_malloc(size + 1);
@@ -123,33 +131,40 @@ static int decode(const struct body *body, const size_t *cuts, char *payload, si
 		if (result == 0) {
 			assert_true(step.consumed == size || chunked.is_done);
 			assert_true(step.payload_at + step.payload_size <= step.consumed);
-			memcpy(payload + *ret_payload, piece + step.payload_at, step.payload_size);
-			*ret_payload += step.payload_size;
+			memcpy(ret->payload + ret->payload_size, piece + step.payload_at,
+			       step.payload_size);
+			ret->payload_size += step.payload_size;
+			assert_true(step.trailers_at + step.trailers_size == step.consumed);
+			memcpy(ret->trailers + ret->trailers_size, piece + step.trailers_at,
+			       step.trailers_size);
+			ret->trailers_size += step.trailers_size;
 			at += step.consumed;
 		}
 		test_free(piece);
 		if (result)
 			return result;
 	}
-	*ret_consumed = at;
-	*ret_is_done = chunked.is_done;
+	ret->consumed = at;
+	ret->is_done = chunked.is_done;
 	return 0;
 }
 
 static void check(const struct body *body, const size_t *cuts)
 {
-	char payload[256];
-	size_t payload_size, consumed = 0;
-	bool is_done = false;
-	int result = decode(body, cuts, payload, &payload_size, &consumed, &is_done);
+	const char *trailers = body->trailers ? body->trailers : "";
+	struct decoded decoded;
+	int result = decode(body, cuts, &decoded);
 
 	if (result != (body->payload ? 0 : -EBADMSG))
 		fail_msg("%d: %s", result, readable(body->raw, body->size));
 	if (!body->payload)
 		return;
-	if (payload_size != strlen(body->payload) ||
-	    memcmp(payload, body->payload, payload_size) != 0 || is_done == body->is_unfinished ||
-	    consumed != body->size - body->left_over)
+	if (decoded.payload_size != strlen(body->payload) ||
+	    memcmp(decoded.payload, body->payload, decoded.payload_size) != 0 ||
+	    decoded.trailers_size != strlen(trailers) ||
+	    memcmp(decoded.trailers, trailers, decoded.trailers_size) != 0 ||
+	    decoded.is_done == body->is_unfinished ||
+	    decoded.consumed != body->size - body->left_over)
 		fail_msg("cut at %zu, %zu: %s", cuts[0], cuts[1], readable(body->raw, body->size));
 }
 
@@ -225,6 +240,13 @@ static void test_roofs(void **state)
 		size = 3 + HTTP_TRAILER_ROOM + more;
 		memcpy(data + size - 4, "\r\n\r\n", 4);
 		assert_int_equal(decode_all(data, size), more ? -EBADMSG : 0);
+	}
+	for (unsigned more = 0; more < 2; more++) {
+		memcpy(data, "0\r\n", 3);
+		for (size = 3; size < 3 + 4 * (HTTP_FIELDS_ROOM + more); size += 4)
+			memcpy(data + size, "A:\r\n", 4);
+		memcpy(data + size, "\r\n", 2);
+		assert_int_equal(decode_all(data, size + 2), more ? -EBADMSG : 0);
 	}
 	/* Many small chunks are honest; many small chunks with large extensions are not. */
 	for (size = 0; size < sizeof(data) - 6; size += 6)

@@ -67,7 +67,31 @@ static const struct edit_case cases[] = {
 	{ "GET / HTTP/1.1\r\nKeep-Alive: 5\r\nHost: a\r\nConnection: keep-alive, X-Hop\r\nx-hop: 1\r\n"
 	  "Proxy-Connection: b\r\nTE: trailers\r\nTrailer: c\r\nUpgrade: h2c\r\n"
 	  "HTTP2-Settings: d\r\nProxy-Authorization: e\r\nX-Hop: 2\r\n\r\n",
-	  "GET / HTTP/1.1\r\nHost: a\r\nProxy-Authorization: e\r\n" TAIL("") "\r\n" },
+	  "GET / HTTP/1.1\r\nHost: a\r\nProxy-Authorization: e\r\n" TAIL(
+		  "") "TE: trailers\r\nConnection: TE\r\n\r\n" },
+	/* RFC 9110 section 10.1.4: one member of TE can be passed on. */
+	{ "GET / HTTP/1.1\r\nHost: a\r\nTE: gzip;q=0.5\r\nConnection: te\r\n\r\n",
+	  "GET / HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers;q=0, trailersx\r\nTE:\r\n\r\n",
+	  "GET / HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
+	{ "GET / HTTP/1.1\r\nHost: a\r\nte: gzip\r\nTE: deflate ,, Trailers\r\n\r\n",
+	  "GET / HTTP/1.1\r\nHost: a\r\n" TAIL("") "TE: trailers\r\nConnection: close, TE\r\n\r\n",
+	  NULL, true },
+	{ "GET / HTTP/1.0\r\nHost: a\r\nTE: trailers\r\n\r\n",
+	  "GET / HTTP/1.1\r\nHost: a\r\n" TAIL("") "\r\n" },
+	/* Trailer stays where trailers can follow, unless Connection takes some of them. */
+	{ "PUT / HTTP/1.1\r\nHost: a\r\nTrailer: B\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  "PUT / HTTP/1.1\r\nHost: a\r\nTrailer: B\r\n" TAIL(
+		  "") "Transfer-Encoding: chunked\r\n\r\n" },
+	{ "PUT / HTTP/1.1\r\nHost: a\r\nTrailer: B\r\nContent-Length: 1\r\n\r\n",
+	  "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" TAIL("") "\r\n" },
+	{ "PUT / HTTP/1.1\r\nHost: a\r\nTrailer: B\r\nConnection: close, TE, b\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n",
+	  "PUT / HTTP/1.1\r\nHost: a\r\n" TAIL("") "Transfer-Encoding: chunked\r\n\r\n" },
+	{ "PUT / HTTP/1.1\r\nHost: a\r\nTrailer: B\r\nConnection: close, TE, keep-alive, upgrade\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n",
+	  "PUT / HTTP/1.1\r\nHost: a\r\nTrailer: B\r\n" TAIL(
+		  "") "Transfer-Encoding: chunked\r\n\r\n" },
 	{ "GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\nConnection: host, cookie, x-forwarded-for\r\n"
 	  "X-Forwarded-For: 1\r\n\r\n",
 	  "GET / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n" TAIL("1, ") "\r\n" },

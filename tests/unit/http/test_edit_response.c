@@ -38,6 +38,16 @@ static const struct edit_case cases[] = {
 	  "Date: now\r\nContent-Length: 1\r\n\r\n",
 	  "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nDate: now\r\nContent-Length: 1\r\n\r\n",
 	  HTTP_LENGTH, HTTP_GET, 1 },
+	/* Trailer stays where trailers can follow, unless Connection takes some of them. */
+	{ "HTTP/1.1 200 OK\r\nTrailer: A\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  "HTTP/1.1 200 OK\r\nTrailer: A\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_CHUNKED,
+	  HTTP_GET, 1 },
+	{ "HTTP/1.1 200 OK\r\nTrailer: A\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", HTTP_UNTIL_CLOSE, HTTP_GET, 0 },
+	{ "HTTP/1.1 200 OK\r\nTrailer: A\r\nTransfer-Encoding: chunked\r\n\r\n",
+	  "HTTP/1.1 200 OK\r\n\r\n", HTTP_NO_BODY, HTTP_HEAD, 1 },
+	{ "HTTP/1.1 200 OK\r\nTrailer: A\r\n\r\n",
+	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_CHUNKED, HTTP_GET, 1 },
 	/* Bodies without an end of their own. */
 	{ "HTTP/1.1 200 OK\r\nA: b\r\n\r\n",
 	  "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_CHUNKED, HTTP_GET,

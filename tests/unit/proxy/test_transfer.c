@@ -49,6 +49,7 @@ static size_t pass(const char *raw, size_t piece, bool ends, enum http_framing i
 	struct buffer *surplus = NULL;
 	uint64_t written = 0;
 	size_t sent = 0, got = 0, size = strlen(raw);
+	bool is_starved = false;
 
 	side_open(&from);
 	side_open(&to);
@@ -62,12 +63,13 @@ static size_t pass(const char *raw, size_t piece, bool ends, enum http_framing i
 			sent += part;
 		} else if (ends) {
 			shutdown(from.peer, SHUT_WR);
-		} else {
+		} else if (is_starved) {
 			break;
 		}
 		from.stream.source.is_readable = true;
 		count = transfer_fill(&transfer, &from.stream, &stock, &surplus);
 		assert_true(count >= 0 || count == -EAGAIN);
+		is_starved = count == -EAGAIN;
 		surplus = buffer_give(&stock, surplus);
 		assert_int_equal(transfer_write(&transfer, &to.stream, &stock, &written), 1);
 		while ((count = read(to.peer, result + got, ROOM - got - 1)) > 0)
@@ -119,15 +121,15 @@ static void assert_chunks(const char *text, const char *payload)
 static void test_chunked(void **state)
 {
 	static char out[ROOM];
-	const char *raw = "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
+	const char *raw = "5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 9\r\nHost: x\r\n\r\n";
 	bool cut;
 
-	for (size_t piece = 1; piece < 50; piece++) {
+	for (size_t piece = 1; piece < 70; piece++) {
 		pass(raw, piece, false, HTTP_CHUNKED, HTTP_CHUNKED, 0, out, &cut);
 		assert_false(cut);
 		assert_chunks(out, "hello world");
 		assert_null(strstr(out, "ext"));
-		assert_null(strstr(out, "Trailer"));
+		assert_non_null(strstr(out, "0\r\nX-Sum: 9\r\n\r\n"));
 		pass(raw, piece, false, HTTP_CHUNKED, HTTP_UNTIL_CLOSE, 0, out, &cut);
 		assert_string_equal(out, "hello world");
 		pass("5\r\nhel", piece, true, HTTP_CHUNKED, HTTP_CHUNKED, 0, out, &cut);
@@ -135,6 +137,67 @@ static void test_chunked(void **state)
 		assert_null(
 			strstr(out, "0\r\n\r\n")); /* the client must not take it for the whole */
 	}
+}
+
+/* As many trailers as there may be, behind a body of any size: nothing is too large for its place.
+ */
+static void test_trailers_of_every_size(void **state)
+{
+	static char raw[ROOM / 2], out[ROOM], end[HTTP_TRAILER_MOST + 64];
+	static const size_t payloads[] = { 1, 100, 8000, 16000, 16310, 70000 };
+	static const size_t sizes[] = { 1, 5000, HTTP_TRAILER_MOST - 7 };
+	static const size_t pieces[] = { 1000, 8192, 16320, 20000, ROOM };
+	bool cut;
+
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(*payloads) * 15; i++) {
+		size_t payload = payloads[i / 15], value = sizes[i / 5 % 3];
+		size_t at = (size_t)sprintf(raw, "%zx\r\n", payload);
+
+		memset(raw + at, 'x', payload);
+		at += payload;
+		sprintf(raw + at, "\r\n0\r\nA: ");
+		memset(raw + at + 8, 'y', value);
+		strcpy(raw + at + 8 + value, "\r\n\r\n");
+		at = pass(raw, pieces[i % 5], false, HTTP_CHUNKED, HTTP_CHUNKED, 0, out, &cut);
+		assert_false(cut);
+		sprintf(end, "\r\n0\r\nA: %.*s\r\n\r\n", (int)value, raw + strlen(raw) - 4 - value);
+		assert_string_equal(out + at - strlen(end), end);
+	}
+}
+
+/* Bad ones, and those of a message whose Connection names fields. */
+static void test_trailers_refused_and_dropped(void **state)
+{
+	struct transfer transfer = { 0 };
+	struct buffer *surplus = NULL;
+	struct side to;
+	uint64_t written = 0;
+	char out[64] = { 0 };
+
+	side_open(&to);
+	for (int drops = 0; drops < 2; drops++) {
+		transfer_expect(&transfer, HTTP_CHUNKED, HTTP_CHUNKED, 0);
+		transfer.drops_trailers = drops;
+		transfer.body = buffer_take(&stock, 1);
+		transfer.body->end +=
+			(uint32_t)sprintf(buffer_at(transfer.body), "0\r\nConnection: ");
+		for (int i = 0; i <= HTTP_OPTIONS_ROOM; i++)
+			transfer.body->end +=
+				(uint32_t)sprintf(transfer.body->data + transfer.body->end, "a,");
+		transfer.body->end +=
+			(uint32_t)sprintf(transfer.body->data + transfer.body->end, "\r\n\r\nGET");
+		assert_int_equal(transfer_frame(&transfer, &stock, &surplus), drops ? 0 : -EBADMSG);
+		assert_int_equal(transfer.is_read, drops);
+		surplus = buffer_give(&stock, surplus);
+		if (drops)
+			assert_int_equal(transfer_write(&transfer, &to.stream, &stock, &written),
+					 1);
+		transfer_done(&transfer, &stock);
+		assert_int_equal(stock.used, 0);
+	}
+	assert_int_equal(read(to.peer, out, sizeof(out)), 5);
+	assert_string_equal(out, "0\r\n\r\n");
+	side_close(&to);
 }
 
 static void test_until_close(void **state)
@@ -275,6 +338,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_chunked),
+		cmocka_unit_test(test_trailers_of_every_size),
+		cmocka_unit_test(test_trailers_refused_and_dropped),
 		cmocka_unit_test(test_until_close),
 		cmocka_unit_test(test_bulk_takes_the_pipe),
 		cmocka_unit_test(test_surplus_is_kept_apart),
