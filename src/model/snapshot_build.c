@@ -73,10 +73,11 @@ static void fill_id(char to[LIMIT_ID], const char from[LIMIT_ID])
 	memcpy(to, from, strnlen(from, LIMIT_ID));
 }
 
-static void fill_targets(struct filler *filler, const struct rule *rule, uint32_t row)
+static void fill_targets(struct filler *filler, struct target *const *targets, size_t count,
+			 uint32_t row)
 {
-	for (size_t i = 0; i < rule->target_count; i++) {
-		const struct target *target = rule->targets[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct target *target = targets[i];
 
 		filler->targets[filler->target++] = (struct snapshot_target){
 			.number = target->number,
@@ -109,8 +110,30 @@ static void fill_rules(struct filler *filler, const struct listener *listener)
 			.turns = planned->turns,
 		};
 		fill_id(row->id, rule->id);
-		fill_targets(filler, rule, filler->rule++);
+		fill_targets(filler, rule->targets, rule->target_count, filler->rule++);
 	}
+}
+
+/* The one row that stands for a whole listener. */
+static void fill_layer4_rule(struct filler *filler, const struct listener *listener)
+{
+	const struct planned_rule *planned = &filler->plan->rules[filler->rule];
+	struct snapshot_rule *row = &filler->rules[filler->rule];
+
+	*row = (struct snapshot_rule){
+		.number = listener->number,
+		.slot = LIMIT_RULES + listener->slot,
+		.listener = filler->listener,
+		.domain = planned->domain,
+		.url = planned->url,
+		.cookie_name = planned->cookie_name,
+		.session_expire_s = listener->session_expire_s,
+		.scheduler = listener->scheduler,
+		.targets = { filler->target, (uint32_t)listener->target_count },
+		.turns = planned->turns,
+	};
+	fill_id(row->id, listener->id);
+	fill_targets(filler, listener->targets, listener->target_count, filler->rule++);
 }
 
 static void fill_path(struct filler *filler, struct snapshot_host *host, uint32_t rule)
@@ -180,6 +203,27 @@ static void fill_limits(const struct instance *instance, struct snapshot_listene
 	row->body_most = directives->body_most;
 }
 
+static uint32_t cap_of(int32_t cap)
+{
+	return cap == -1 ? 0 : (uint32_t)cap;
+}
+
+static void fill_layer4(const struct layer4 *layer4, struct snapshot_listener *row)
+{
+	row->idle_timeout_ms = layer4->idle_timeout_s * 1000;
+	row->max_conn = cap_of(layer4->max_conn);
+	row->max_cps = cap_of(layer4->max_cps);
+	row->reschedule_start_s = layer4->reschedule_start_s;
+	row->reschedule_interval_s = layer4->reschedule_interval_s;
+	row->udp_responses = layer4->udp_responses;
+	row->session_epoch = layer4->session_epoch;
+	row->resets_deregistered = layer4->resets_deregistered;
+	row->reschedules_zero_weight = layer4->reschedules_zero_weight;
+	row->reschedules_unhealthy = layer4->reschedules_unhealthy;
+	row->reschedules_expand = layer4->reschedules_expand;
+	row->has_proxy_protocol = layer4->has_proxy_protocol;
+}
+
 static void fill_listener(struct filler *filler, const struct instance *instance,
 			  const struct listener *listener, uint32_t instance_row)
 {
@@ -195,13 +239,20 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		.any_host = SNAPSHOT_NONE,
 		.default_host = SNAPSHOT_NONE,
 		.protocol = listener->protocol,
-		.has_keepalive = listener->has_keepalive,
 	};
-	fill_limits(instance, row);
 	row->address.port = listener->port;
 	fill_id(row->id, listener->id);
-	fill_rules(filler, listener);
-	fill_hosts(filler, listener, first_rule, row);
+	if (protocol_is_layer4((enum protocol)listener->protocol)) {
+		fill_layer4(&listener->layer4, row);
+		row->rule = first_rule;
+		row->hosts.first = filler->host;
+		fill_layer4_rule(filler, listener);
+	} else {
+		fill_limits(instance, row);
+		row->has_keepalive = listener->has_keepalive;
+		fill_rules(filler, listener);
+		fill_hosts(filler, listener, first_rule, row);
+	}
 	filler->listener++;
 }
 

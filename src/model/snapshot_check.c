@@ -19,7 +19,7 @@
 static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES, [SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
 	[SNAPSHOT_HOSTS] = LIMIT_RULES,         [SNAPSHOT_PATHS] = LIMIT_RULES,
-	[SNAPSHOT_RULES] = LIMIT_RULES,         [SNAPSHOT_TARGETS] = LIMIT_TARGETS,
+	[SNAPSHOT_RULES] = LIMIT_TURNS,         [SNAPSHOT_TARGETS] = LIMIT_TARGETS,
 	[SNAPSHOT_TURNS] = LIMIT_SNAPSHOT_SIZE, [SNAPSHOT_KEYS] = COOKIE_KEYS_MOST,
 	[SNAPSHOT_TEXT] = LIMIT_SNAPSHOT_SIZE,
 };
@@ -93,10 +93,16 @@ bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count)
 	return true;
 }
 
-static int address_order(const void *a, const void *b)
+/* By address, and for each by port space. */
+static int place_order(const void *a, const void *b)
 {
-	return memcmp(*(const struct address *const *)a, *(const struct address *const *)b,
-		      sizeof(struct address));
+	const struct snapshot_listener *first = *(const struct snapshot_listener *const *)a;
+	const struct snapshot_listener *second = *(const struct snapshot_listener *const *)b;
+	int order = memcmp(&first->address, &second->address, sizeof(first->address));
+
+	return order ? order
+		     : protocol_is_datagram((enum protocol)first->protocol) -
+			       protocol_is_datagram((enum protocol)second->protocol);
 }
 
 /* The sections fill the file in order; zeros between them, nothing behind them. */
@@ -189,7 +195,7 @@ static int check_instances(struct snapshot_checker *checker)
 	return 0;
 }
 
-/* What a custom configuration can say, and nothing else. */
+/* The directive whose value no custom configuration can give. */
 static const char *limit_out_of_range(const struct snapshot_listener *listener)
 {
 	const struct directives directives = {
@@ -207,33 +213,109 @@ static const char *limit_out_of_range(const struct snapshot_listener *listener)
 	return directives_out_of_range(&directives);
 }
 
+static bool all_zero(const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes;
+
+	while (size > 0 && *at == 0) {
+		at++;
+		size--;
+	}
+	return size == 0;
+}
+
+/* The bytes of a listener's row from member `first` up to member `behind`. */
+#define PART_IS_ZERO(listener, first, behind)                                     \
+	all_zero(&(listener)->first, offsetof(struct snapshot_listener, behind) - \
+					     offsetof(struct snapshot_listener, first))
+
+static const char *http_fault(const struct snapshot_listener *listener)
+{
+	if (listener->rule != SNAPSHOT_NONE)
+		return "HTTP, and yet a rule stands for it";
+	if (listener->has_keepalive > 1)
+		return "a flag is not 0 or 1";
+	if (!PART_IS_ZERO(listener, idle_timeout_ms, unused_layer4))
+		return "HTTP, and yet it has settings of layer 4";
+	return NULL;
+}
+
+static const char *tcp_or_udp_fault(const struct snapshot_listener *listener)
+{
+	uint32_t idle_ms = listener->idle_timeout_ms;
+
+	if (listener->protocol == PROTOCOL_TCP) {
+		if (idle_ms != TCP_IDLE_TIMEOUT_S * 1000)
+			return "the idle time of TCP is another";
+		return listener->udp_responses ? "TCP, and yet it counts responses" : NULL;
+	}
+	if (idle_ms < UDP_IDLE_TIMEOUT_LEAST_S * 1000 || idle_ms > UDP_IDLE_TIMEOUT_MOST_S * 1000)
+		return "the idle time is out of range";
+	return listener->has_proxy_protocol ? "UDP, and yet it has the PROXY protocol" : NULL;
+}
+
+static const char *layer4_fault(const struct snapshot_checker *checker, uint32_t row)
+{
+	const struct snapshot_listener *listener = &checker->view.listeners[row];
+
+	if (listener->rule >= checker->counts[SNAPSHOT_RULES] ||
+	    checker->view.rules[listener->rule].listener != row)
+		return "layer 4, and no rule of its own stands for it";
+	if (listener->has_keepalive || !PART_IS_ZERO(listener, header_timeout_ms, idle_timeout_ms))
+		return "layer 4, and yet it has settings of HTTP";
+	if (listener->hosts.count > 0)
+		return "layer 4, and yet it has hosts";
+	if (listener->max_conn > MAX_CONN_MOST || listener->max_cps > MAX_CONN_MOST)
+		return "a roof of connections is out of range";
+	if (listener->reschedule_start_s > RESCHEDULE_MOST_S ||
+	    listener->reschedule_interval_s > RESCHEDULE_MOST_S)
+		return "a time of rescheduling is out of range";
+	if (listener->resets_deregistered > 1 || listener->reschedules_zero_weight > 1 ||
+	    listener->reschedules_unhealthy > 1 || listener->reschedules_expand > 1 ||
+	    listener->has_proxy_protocol > 1)
+		return "a flag is not 0 or 1";
+	return tcp_or_udp_fault(listener);
+}
+
+static const char *listener_fault(struct snapshot_checker *checker, uint32_t row)
+{
+	const struct snapshot_listener *listener = &checker->view.listeners[row];
+
+	if (listener->number == 0 || listener->number > LIMIT_NUMBER)
+		return "bad number";
+	if (!snapshot_id_is_good(listener->id))
+		return "bad id";
+	if (!snapshot_address_is_good(&listener->address))
+		return "bad address";
+	if (listener->slot >= LIMIT_LISTENERS ||
+	    !snapshot_bit_is_new(checker->listener_slots, listener->slot))
+		return "the slot is out of range or taken";
+	if (listener->instance >= checker->counts[SNAPSHOT_INSTANCES])
+		return "no such instance";
+	if (listener->unused_word || listener->unused[0] || listener->unused[1] ||
+	    !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
+		return "unused bytes are not zero";
+	if (protocol_is_layer4((enum protocol)listener->protocol))
+		return layer4_fault(checker, row);
+	if (listener->protocol == PROTOCOL_HTTP)
+		return http_fault(listener);
+	return "a protocol that this version does not serve";
+}
+
 static int check_listener(struct snapshot_checker *checker, uint32_t row)
 {
 	const struct snapshot_listener *listener = &checker->view.listeners[row];
-	const char *reason = NULL, *limit = limit_out_of_range(listener);
+	const char *fault = listener_fault(checker, row), *limit = NULL;
 
-	if (listener->number == 0 || listener->number > LIMIT_NUMBER)
-		reason = "bad number";
-	else if (!snapshot_id_is_good(listener->id))
-		reason = "bad id";
-	else if (!snapshot_address_is_good(&listener->address))
-		reason = "bad address";
-	else if (listener->slot >= LIMIT_LISTENERS ||
-		 !snapshot_bit_is_new(checker->listener_slots, listener->slot))
-		reason = "the slot is out of range or taken";
-	else if (listener->instance >= checker->counts[SNAPSHOT_INSTANCES])
-		reason = "no such instance";
-	else if (listener->protocol != PROTOCOL_HTTP)
-		reason = "a protocol that this version does not serve";
-	else if (listener->has_keepalive > 1 || listener->unused[0] || listener->unused[1])
-		reason = "a flag is not 0 or 1, or an unused byte not zero";
-	if (reason)
-		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s", reason);
+	if (fault)
+		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s", fault);
+	if (listener->protocol == PROTOCOL_HTTP)
+		limit = limit_out_of_range(listener);
 	if (limit)
 		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s is out of range",
 				       limit);
 	checker->numbers[row] = listener->number;
-	checker->addresses[row] = &listener->address;
+	checker->places[row] = listener;
 	return 0;
 }
 
@@ -249,9 +331,9 @@ static int check_listeners(struct snapshot_checker *checker)
 	}
 	if (!snapshot_numbers_differ(checker, count))
 		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, 0, "a number stands twice");
-	qsort(checker->addresses, count, sizeof(*checker->addresses), address_order);
+	qsort(checker->places, count, sizeof(*checker->places), place_order);
 	for (uint32_t i = 1; i < count; i++) {
-		if (address_order(&checker->addresses[i - 1], &checker->addresses[i]) == 0)
+		if (place_order(&checker->places[i - 1], &checker->places[i]) == 0)
 			return snapshot_refuse(checker, SNAPSHOT_LISTENERS, 0,
 					       "two listeners have one address");
 	}
@@ -265,7 +347,7 @@ static void checker_done(struct snapshot_checker *checker)
 	free(checker->target_slots);
 	free(checker->rules_routed);
 	free(checker->numbers);
-	free(checker->addresses);
+	free(checker->places);
 }
 
 static int checker_reserve(struct snapshot_checker *checker)
@@ -277,11 +359,11 @@ static int checker_reserve(struct snapshot_checker *checker)
 	checker->listener_slots = calloc(LIMIT_LISTENERS / 8, 1);
 	checker->rule_slots = calloc(LIMIT_RULES / 8, 1);
 	checker->target_slots = calloc(LIMIT_TARGETS / 8, 1);
-	checker->rules_routed = calloc(LIMIT_RULES / 8, 1);
+	checker->rules_routed = calloc(LIMIT_TURNS / 8, 1);
 	checker->numbers = calloc(numbers + 1ul, sizeof(*checker->numbers));
-	checker->addresses = calloc(listeners + 1ul, sizeof(*checker->addresses));
+	checker->places = calloc(listeners + 1ul, sizeof(*checker->places));
 	if (!checker->listener_slots || !checker->rule_slots || !checker->target_slots ||
-	    !checker->rules_routed || !checker->numbers || !checker->addresses)
+	    !checker->rules_routed || !checker->numbers || !checker->places)
 		return -ENOMEM;
 	return 0;
 }

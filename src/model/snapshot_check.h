@@ -22,7 +22,8 @@ struct snapshot_checker {
 	uint8_t *listener_slots, *rule_slots, *target_slots; /* bitmaps: seen so far */
 	uint8_t *rules_routed; /* bitmap: rules that a path leads to */
 	uint64_t *numbers; /* room for the larger of listeners and rules */
-	const struct address **addresses; /* room for the listeners */
+	const struct snapshot_listener **places; /* room for the listeners */
+	uint32_t http_rules; /* rows of rules that are not a layer-4 listener's */
 };
 
 /* Fills `why` and returns -EBADMSG. */

@@ -111,32 +111,70 @@ static bool cookie_name_is_good(const struct snapshot_checker *checker, struct s
 	       charset_token(text) == text.size;
 }
 
-static const char *rule_fault(struct snapshot_checker *checker, const struct snapshot_rule *rule)
+static const char *http_rule_fault(struct snapshot_checker *checker,
+				   const struct snapshot_rule *rule)
 {
-	uint32_t session = rule->session_expire_s;
-
 	if (rule->number == 0 || rule->number > LIMIT_NUMBER)
 		return "bad number";
 	if (!snapshot_id_is_good(rule->id))
 		return "bad id";
 	if (rule->slot >= LIMIT_RULES || !snapshot_bit_is_new(checker->rule_slots, rule->slot))
 		return "the slot is out of range or taken";
-	if (rule->listener >= checker->counts[SNAPSHOT_LISTENERS])
-		return "no such listener";
 	if (!domain_is_good(checker, rule->domain))
 		return "bad domain";
 	if (!snapshot_text_is_good(checker, rule->url, LIMIT_URL))
 		return "bad url"; /* its characters are checked with its path */
 	if (!cookie_name_is_good(checker, rule->cookie_name))
 		return "bad cookie name";
+	if (rule->strips_cookie > 1)
+		return "a flag is not 0 or 1";
+	if (rule->scheduler != SCHEDULER_WRR)
+		return "a scheduler that this version does not offer to HTTP";
+	return NULL;
+}
+
+/* `rule` is row `row` and stands for `listener`, which was checked. */
+static const char *layer4_rule_fault(const struct snapshot_checker *checker,
+				     const struct snapshot_rule *rule, uint32_t row,
+				     const struct snapshot_listener *listener)
+{
+	if (listener->rule != row)
+		return "another rule stands for its listener";
+	if (rule->number != listener->number || memcmp(rule->id, listener->id, LIMIT_ID) != 0 ||
+	    rule->slot != LIMIT_RULES + listener->slot)
+		return "its number, id or slot is not its listener's";
+	if (!snapshot_text_is_good(checker, rule->domain, 0) ||
+	    !snapshot_text_is_good(checker, rule->url, 0) ||
+	    !snapshot_text_is_good(checker, rule->cookie_name, 0))
+		return "layer 4, and yet it has a domain, url or cookie name";
+	if (rule->strips_cookie)
+		return "layer 4, and yet it strips a cookie";
+	if (rule->scheduler != SCHEDULER_WRR && rule->scheduler != SCHEDULER_LEAST_CONN)
+		return "a scheduler that layer 4 does not have";
+	return NULL;
+}
+
+static const char *rule_fault(struct snapshot_checker *checker, uint32_t row)
+{
+	const struct snapshot_rule *rule = &checker->view.rules[row];
+	uint32_t session = rule->session_expire_s;
+	const struct snapshot_listener *listener;
+	const char *fault;
+
+	if (rule->listener >= checker->counts[SNAPSHOT_LISTENERS])
+		return "no such listener";
+	listener = &checker->view.listeners[rule->listener];
+	fault = protocol_is_layer4((enum protocol)listener->protocol)
+			? layer4_rule_fault(checker, rule, row, listener)
+			: http_rule_fault(checker, rule);
+	if (fault)
+		return fault;
 	if (session != 0 && (session < SESSION_EXPIRE_LEAST_S || session > SESSION_EXPIRE_MOST_S))
 		return "bad session time";
-	if (!scheduler_name((enum scheduler)rule->scheduler))
-		return "bad scheduler";
 	if (session != 0 && rule->scheduler != SCHEDULER_WRR)
 		return "persistence with another scheduler than WRR";
-	if (rule->strips_cookie > 1 || rule->unused[0] || rule->unused[1])
-		return "a flag is not 0 or 1, or an unused byte not zero";
+	if (rule->unused[0] || rule->unused[1])
+		return "unused bytes are not zero";
 	if (rule->targets.count > LIMIT_TARGETS_PER_RULE)
 		return "too many targets";
 	return NULL;
@@ -149,7 +187,7 @@ int snapshot_check_rules(struct snapshot_checker *checker)
 
 	for (uint32_t row = 0; row < count; row++) {
 		const struct snapshot_rule *rule = &checker->view.rules[row];
-		const char *fault = rule_fault(checker, rule);
+		const char *fault = rule_fault(checker, row);
 		int error;
 
 		if (!fault &&
@@ -162,11 +200,13 @@ int snapshot_check_rules(struct snapshot_checker *checker)
 			error = check_turns(checker, row);
 		if (error)
 			return error;
-		checker->numbers[row] = rule->number;
+		/* A layer-4 row has its listener's number, which was compared there. */
+		if (rule->slot < LIMIT_RULES)
+			checker->numbers[checker->http_rules++] = rule->number;
 	}
 	if (targets != checker->counts[SNAPSHOT_TARGETS])
 		return snapshot_refuse(checker, SNAPSHOT_TARGETS, targets, "belongs to no rule");
-	if (!snapshot_numbers_differ(checker, count))
+	if (!snapshot_numbers_differ(checker, checker->http_rules))
 		return snapshot_refuse(checker, SNAPSHOT_RULES, 0, "a number stands twice");
 	return 0;
 }
@@ -293,9 +333,11 @@ int snapshot_check_routes(struct snapshot_checker *checker)
 		return snapshot_refuse(checker, SNAPSHOT_HOSTS, hosts, "belongs to no listener");
 	if (paths != checker->counts[SNAPSHOT_PATHS])
 		return snapshot_refuse(checker, SNAPSHOT_PATHS, paths, "belongs to no host");
-	/* Each path leads to a rule of its own, so equal numbers mean that every rule is reached.
+	/*
+	 * Each path leads to a rule of its own, and none to a layer-4 listener's, which has no
+	 * hosts: so equal numbers mean that every HTTP rule is reached.
 	 */
-	if (paths != checker->counts[SNAPSHOT_RULES])
+	if (paths != checker->http_rules)
 		return snapshot_refuse(checker, SNAPSHOT_RULES, 0, "a rule has no path");
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/turns.h"
+#include "model/validate.h"
 
 static int plan_text(struct snapshot_plan *plan, const char *text, struct snapshot_text *ret)
 {
@@ -44,35 +45,35 @@ static int turns_append(struct snapshot_plan *plan, const uint16_t *weights, siz
 	return 0;
 }
 
-/* Rules whose weights stand in the same proportions share one run. */
-static int plan_turns(struct snapshot_plan *plan, const struct rule *rule, struct snapshot_run *ret)
+/* Rows whose weights stand in the same proportions share one run. */
+static int plan_turns(struct snapshot_plan *plan, struct target *const *targets, size_t count,
+		      struct snapshot_run *ret)
 {
 	uint16_t weights[LIMIT_TARGETS_PER_RULE];
 	uint32_t entry, known = plan->weights.entry_count;
 	size_t sum = 0, divisor;
 	int error;
 
-	if (rule->target_count > LIMIT_TARGETS_PER_RULE)
+	if (count > LIMIT_TARGETS_PER_RULE)
 		return -E2BIG;
-	for (size_t i = 0; i < rule->target_count; i++) {
-		weights[i] = rule->targets[i]->weight;
+	for (size_t i = 0; i < count; i++) {
+		weights[i] = targets[i]->weight;
 		if (weights[i] > WEIGHT_MOST)
 			return -EINVAL;
 		sum += weights[i];
 	}
 	if (sum > 0) {
-		divisor = sum / turns_period(weights, rule->target_count);
-		for (size_t i = 0; i < rule->target_count; i++)
+		divisor = sum / turns_period(weights, count);
+		for (size_t i = 0; i < count; i++)
 			weights[i] = (uint16_t)(weights[i] / divisor);
 	}
-	error = intern_add(
-		&plan->weights,
-		(struct bytes){ (const char *)weights, rule->target_count * sizeof(*weights) },
-		&entry);
+	error = intern_add(&plan->weights,
+			   (struct bytes){ (const char *)weights, count * sizeof(*weights) },
+			   &entry);
 	if (error)
 		return error;
 	if (entry == known) {
-		error = turns_append(plan, weights, rule->target_count, &plan->weight_turns[entry]);
+		error = turns_append(plan, weights, count, &plan->weight_turns[entry]);
 		if (error)
 			return error;
 	}
@@ -92,8 +93,26 @@ static int plan_rule(struct snapshot_plan *plan, const struct rule *rule,
 	if (error == 0)
 		error = plan_text(plan, cookie_name, &planned->cookie_name);
 	if (error == 0)
-		error = plan_turns(plan, rule, &planned->turns);
+		error = plan_turns(plan, rule->targets, rule->target_count, &planned->turns);
 	return error;
+}
+
+static int plan_layer4(struct snapshot_plan *plan, const struct listener *listener,
+		       struct planned_rule *planned)
+{
+	struct problem problem = { 0 };
+	int error =
+		validate_layer4(&listener->layer4, (enum protocol)listener->protocol, "", &problem);
+
+	if (error == 0 && listener->rule_count > 0)
+		error = -EINVAL;
+	if (error == 0)
+		error = plan_text(plan, "", &planned->domain);
+	if (error)
+		return error;
+	planned->url = planned->domain;
+	planned->cookie_name = planned->domain;
+	return plan_turns(plan, listener->targets, listener->target_count, &planned->turns);
 }
 
 static int path_order(const void *a, const void *b, void *context)
@@ -114,7 +133,9 @@ static int plan_listener(struct snapshot_plan *plan, const struct listener *list
 {
 	uint32_t *order = plan->path_order + first;
 
-	if (listener->protocol != PROTOCOL_HTTP)
+	if (protocol_is_layer4((enum protocol)listener->protocol))
+		return plan_layer4(plan, listener, &plan->rules[first]);
+	if (listener->protocol != PROTOCOL_HTTP || listener->target_count > 0)
 		return -EINVAL;
 	for (uint32_t i = 0; i < listener->rule_count; i++) {
 		int error = plan_rule(plan, listener->rules[i], &plan->rules[first + i]);
@@ -135,7 +156,7 @@ static int plan_listener(struct snapshot_plan *plan, const struct listener *list
 
 static int plan_count(struct snapshot_plan *plan, const struct model *model)
 {
-	size_t listeners = 0, rules = 0, targets = 0;
+	size_t listeners = 0, rules = 0, targets = 0, layer4 = 0;
 
 	for (size_t i = 0; i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];
@@ -144,7 +165,9 @@ static int plan_count(struct snapshot_plan *plan, const struct model *model)
 		for (size_t j = 0; j < instance->listener_count; j++) {
 			const struct listener *listener = instance->listeners[j];
 
+			layer4 += protocol_is_layer4((enum protocol)listener->protocol);
 			rules += listener->rule_count;
+			targets += listener->target_count;
 			for (size_t k = 0; k < listener->rule_count; k++)
 				targets += listener->rules[k]->target_count;
 		}
@@ -154,7 +177,7 @@ static int plan_count(struct snapshot_plan *plan, const struct model *model)
 		return -E2BIG;
 	plan->counts[SNAPSHOT_INSTANCES] = (uint32_t)model->instance_count;
 	plan->counts[SNAPSHOT_LISTENERS] = (uint32_t)listeners;
-	plan->counts[SNAPSHOT_RULES] = (uint32_t)rules;
+	plan->counts[SNAPSHOT_RULES] = (uint32_t)(rules + layer4);
 	plan->counts[SNAPSHOT_PATHS] = (uint32_t)rules;
 	plan->counts[SNAPSHOT_TARGETS] = (uint32_t)targets;
 	plan->counts[SNAPSHOT_KEYS] = (uint32_t)model->key_count;
@@ -188,7 +211,7 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 		error = plan_text(plan, instance->name, &plan->instance_names[i]);
 		for (size_t j = 0; error == 0 && j < instance->listener_count; j++) {
 			error = plan_listener(plan, instance->listeners[j], rule);
-			rule += (uint32_t)instance->listeners[j]->rule_count;
+			rule += planned_rule_count(instance->listeners[j]);
 		}
 	}
 	plan->counts[SNAPSHOT_TEXT] = (uint32_t)plan->texts.size;

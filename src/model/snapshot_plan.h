@@ -13,8 +13,9 @@
 #include "model/model.h"
 #include "model/snapshot.h"
 
+/* A row of SNAPSHOT_RULES. */
 struct planned_rule {
-	const struct rule *rule;
+	const struct rule *rule; /* NULL: the row stands for a layer-4 listener */
 	struct snapshot_text domain, url, cookie_name;
 	struct snapshot_run turns;
 };
@@ -27,7 +28,7 @@ struct snapshot_plan {
 	uint16_t *turns; /* SNAPSHOT_TURNS */
 	size_t turns_room;
 	struct planned_rule *rules; /* by row */
-	/* Rows of rules; a listener's ones by domain, exact before prefix, path. */
+	/* Rows of rules; an HTTP listener's ones by domain, exact before prefix, path. */
 	uint32_t *path_order;
 	struct snapshot_text *instance_names; /* by row */
 };
@@ -38,7 +39,17 @@ static inline bool planned_is_exact(const struct planned_rule *planned)
 	return planned->rule->url[0] == '=';
 }
 
-/* -ENOMEM, -E2BIG, -EINVAL (an unbuilt protocol, a weight above 100); done is still to be called.
+/* Rows of SNAPSHOT_RULES that are the listener's. */
+static inline uint32_t planned_rule_count(const struct listener *listener)
+{
+	return protocol_is_layer4((enum protocol)listener->protocol)
+		       ? 1
+		       : (uint32_t)listener->rule_count;
+}
+
+/*
+ * -ENOMEM, -E2BIG, -EINVAL (an unbuilt protocol, rules on layer 4 or targets without a rule on
+ * HTTP, a weight above 100, a layer-4 setting that validation refuses); done is still to be called.
  */
 int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan);
 void snapshot_plan_done(struct snapshot_plan *plan);

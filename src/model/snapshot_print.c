@@ -36,17 +36,8 @@ static void print_run(const char *name, struct snapshot_run run, FILE *out)
 	fprintf(out, " %s=%" PRIu32 "+%" PRIu32, name, run.first, run.count);
 }
 
-static void print_listener(const struct snapshot *snapshot, uint32_t row, FILE *out)
+static void print_http(const struct snapshot_listener *listener, FILE *out)
 {
-	const struct snapshot_listener *listener = &snapshot->listeners[row];
-	char address[ADDRESS_TEXT_SIZE];
-
-	address_format(&listener->address, address);
-	fprintf(out,
-		"listener %" PRIu32 " id=%s number=%" PRIu64 " slot=%" PRIu32 " instance=%" PRIu32
-		" protocol=%s address=%s",
-		row, listener->id, listener->number, listener->slot, listener->instance,
-		protocol_name((enum protocol)listener->protocol), address);
 	print_run("hosts", listener->hosts, out);
 	print_row("any_host", listener->any_host, out);
 	print_row("default_host", listener->default_host, out);
@@ -58,6 +49,39 @@ static void print_listener(const struct snapshot *snapshot, uint32_t row, FILE *
 		listener->keepalive_timeout_ms, listener->keepalive_requests,
 		listener->connect_timeout_ms, listener->read_timeout_ms, listener->send_timeout_ms,
 		listener->client_send_timeout_ms, listener->body_most);
+}
+
+static void print_layer4(const struct snapshot_listener *listener, FILE *out)
+{
+	print_row("rule", listener->rule, out);
+	fprintf(out,
+		" idle_ms=%" PRIu32 " max_conn=%" PRIu32 " max_cps=%" PRIu32
+		" session_epoch=%u udp_responses=%u proxy_protocol=%u",
+		listener->idle_timeout_ms, listener->max_conn, listener->max_cps,
+		listener->session_epoch, listener->udp_responses, listener->has_proxy_protocol);
+	fprintf(out,
+		" reset_deregistered=%u reschedule_zero_weight=%u reschedule_unhealthy=%u"
+		" reschedule_expand=%u reschedule_start_s=%u reschedule_interval_s=%u\n",
+		listener->resets_deregistered, listener->reschedules_zero_weight,
+		listener->reschedules_unhealthy, listener->reschedules_expand,
+		listener->reschedule_start_s, listener->reschedule_interval_s);
+}
+
+static void print_listener(const struct snapshot *snapshot, uint32_t row, FILE *out)
+{
+	const struct snapshot_listener *listener = &snapshot->listeners[row];
+	char address[ADDRESS_TEXT_SIZE];
+
+	address_format(&listener->address, address);
+	fprintf(out,
+		"listener %" PRIu32 " id=%s number=%" PRIu64 " slot=%" PRIu32 " instance=%" PRIu32
+		" protocol=%s address=%s",
+		row, listener->id, listener->number, listener->slot, listener->instance,
+		protocol_name((enum protocol)listener->protocol), address);
+	if (protocol_is_layer4((enum protocol)listener->protocol))
+		print_layer4(listener, out);
+	else
+		print_http(listener, out);
 }
 
 static void print_paths(const struct snapshot *snapshot, struct snapshot_run run, const char *kind,

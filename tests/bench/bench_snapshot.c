@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a change costs: building, checking and opening a snapshot, and one look-up in it.
- *   bench_snapshot [LISTENERS RULES TARGETS [WEIGHTS]]   CPU time: median and best of 15 runs
- *                                              WEIGHTS: weights at random from 1 to this
+ *   bench_snapshot [LISTENERS RULES TARGETS [WEIGHTS [LAYER4]]]   CPU time: median and best of
+ *       15 runs. WEIGHTS: weights at random from 1 to this; LAYER4: so many TCP and UDP listeners
+ *       of TARGETS each besides
  *   bench_snapshot --write FILE                          writes the small sample (the seed of
  * fuzz_snapshot)
  */
@@ -41,12 +42,11 @@ static void print_times(const char *what, double *values)
 	printf("%-20s%8.2f ms median, %8.2f ms best\n", what, values[RUNS / 2], values[0]);
 }
 
-static void bench_lookups(const struct snapshot *snapshot)
+/* The rule in the middle of those of HTTP, which come first, and a look-up that finds it. */
+static void bench_lookups(const struct snapshot *snapshot, uint32_t http_rules)
 {
-	const struct snapshot_listener *listener =
-		&snapshot->listeners[snapshot->listener_count / 2];
-	const struct snapshot_rule *rule =
-		&snapshot->rules[snapshot->hosts[listener->hosts.first].prefix.count];
+	const struct snapshot_rule *rule = &snapshot->rules[http_rules / 2];
+	const struct snapshot_listener *listener = &snapshot->listeners[rule->listener];
 	struct bytes host = snapshot_bytes(snapshot, rule->domain);
 	struct bytes path = snapshot_bytes(snapshot, rule->url);
 	uint64_t sum = 0;
@@ -82,16 +82,41 @@ static void model_weights(struct model *model, unsigned most)
 	}
 }
 
-static int bench(unsigned listeners, unsigned rules, unsigned targets, unsigned weights)
+/* TCP and UDP by turns, on an address of their own. */
+static void add_layer4(struct sample *sample, unsigned listeners, unsigned targets)
+{
+	struct instance *instance = NULL;
+
+	for (unsigned i = 0; i < listeners; i++) {
+		struct listener *listener;
+
+		if (i % 50 == 0)
+			instance = sample_instance(sample, "127.0.0.2");
+		listener = sample_layer4(sample, instance, i % 2 ? PROTOCOL_UDP : PROTOCOL_TCP,
+					 (uint16_t)(1024 + i));
+		listener->session_expire_s = 60;
+		for (unsigned k = 0; k < targets; k++) {
+			char address[32];
+
+			snprintf(address, sizeof(address), "10.%u.%u.%u:9000", i & 255, k >> 8,
+				 k & 255);
+			sample_listener_target(sample, listener, address, (uint16_t)(1 + k % 10));
+		}
+	}
+}
+
+/* `shape`: listeners, rules, targets, weights, layer-4 listeners. */
+static int bench(const unsigned shape[5])
 {
 	double builds[RUNS], checks[RUNS], opens[RUNS];
 	struct snapshot snapshot = { 0 };
 	struct sample sample;
 	char why[200];
 
-	sample_large(&sample, listeners, rules, targets);
-	if (weights > 0)
-		model_weights(&sample.model, weights);
+	sample_large(&sample, shape[0], shape[1], shape[2]);
+	if (shape[3] > 0)
+		model_weights(&sample.model, shape[3]);
+	add_layer4(&sample, shape[4], shape[2]);
 	for (unsigned i = 0; i < RUNS; i++) {
 		double start = now_ms();
 		int fd;
@@ -115,7 +140,8 @@ static int bench(unsigned listeners, unsigned rules, unsigned targets, unsigned 
 	print_times("build (with check)", builds);
 	print_times("map, check and open", opens);
 	print_times("check alone", checks);
-	bench_lookups(&snapshot);
+	if (shape[0] * shape[1] > 0)
+		bench_lookups(&snapshot, shape[0] * shape[1]);
 	snapshot_close(&snapshot);
 	sample_done(&sample);
 	return 0;
@@ -145,16 +171,17 @@ static int write_small(const char *path)
 
 int main(int argc, char **argv)
 {
-	unsigned shape[4] = { 1000, 10, 10, 0 };
+	unsigned shape[5] = { 1000, 10, 10, 0, 0 };
 
 	if (argc == 3 && strcmp(argv[1], "--write") == 0)
 		return write_small(argv[2]);
-	if (argc == 2 || argc == 3 || argc > 5) {
-		fprintf(stderr, "usage: %s [LISTENERS RULES TARGETS [WEIGHTS]] | --write FILE\n",
+	if (argc == 2 || argc == 3 || argc > 6) {
+		fprintf(stderr,
+			"usage: %s [LISTENERS RULES TARGETS [WEIGHTS [LAYER4]]] | --write FILE\n",
 			argv[0]);
 		return 2;
 	}
 	for (int i = 1; i < argc; i++)
 		shape[i - 1] = (unsigned)atoi(argv[i]);
-	return bench(shape[0], shape[1], shape[2], shape[3]);
+	return bench(shape);
 }

@@ -10,6 +10,7 @@
 #include "balance/balance.h"
 #include "model/route.h"
 #include "model/snapshot.h"
+#include "model/words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,10 +52,31 @@ static void use_routes(const struct snapshot *snapshot, const struct snapshot_li
 	}
 }
 
+/* What the traffic process takes for granted of a listener and the row that stands for it. */
+static void use_listener(const struct snapshot *snapshot, const struct snapshot_listener *listener)
+{
+	const struct snapshot_rule *rule = snapshot_listener_rule(snapshot, listener);
+
+	if ((rule != NULL) != protocol_is_layer4((enum protocol)listener->protocol))
+		abort();
+	if (!rule)
+		return;
+	if (rule < snapshot->rules || rule >= snapshot->rules + snapshot->rule_count ||
+	    rule->listener != (uint32_t)(listener - snapshot->listeners) ||
+	    rule->slot != LIMIT_RULES + listener->slot || rule->number != listener->number)
+		abort();
+	if (listener->idle_timeout_ms < UDP_IDLE_TIMEOUT_LEAST_S * 1000 ||
+	    listener->max_conn > MAX_CONN_MOST || listener->max_cps > MAX_CONN_MOST ||
+	    (rule->session_expire_s > 0 && rule->scheduler != SCHEDULER_WRR))
+		abort();
+}
+
 static void use_turns(const struct snapshot *snapshot, const struct snapshot_rule *rule)
 {
 	uint32_t tried[3];
 
+	if (rule->slot >= LIMIT_TURNS)
+		abort();
 	for (uint64_t turn = 0; turn < 5; turn++) {
 		size_t count = 0;
 
@@ -101,8 +123,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		header->checksum = snapshot_checksum(copy, size);
 	}
 	if (snapshot_open_memory(copy, size, &snapshot, why, sizeof(why)) == 0) {
-		for (uint32_t i = 0; i < snapshot.listener_count; i++)
+		for (uint32_t i = 0; i < snapshot.listener_count; i++) {
+			use_listener(&snapshot, &snapshot.listeners[i]);
 			use_routes(&snapshot, &snapshot.listeners[i]);
+		}
 		for (uint32_t i = 0; i < snapshot.rule_count; i++)
 			use_turns(&snapshot, &snapshot.rules[i]);
 		snapshot_print(&snapshot, nowhere);

@@ -62,6 +62,17 @@ struct listener *sample_listener(struct sample *sample, struct instance *instanc
 	return listener;
 }
 
+struct listener *sample_layer4(struct sample *sample, struct instance *instance,
+			       enum protocol protocol, uint16_t port)
+{
+	struct listener *listener = sample_listener(sample, instance, port);
+
+	listener->protocol = (uint8_t)protocol;
+	listener->has_keepalive = false;
+	layer4_defaults(&listener->layer4, protocol);
+	return listener;
+}
+
 struct rule *sample_rule(struct sample *sample, struct listener *listener, const char *domain,
 			 const char *url)
 {
@@ -81,8 +92,7 @@ struct rule *sample_rule(struct sample *sample, struct listener *listener, const
 	return rule;
 }
 
-struct target *sample_target(struct sample *sample, struct rule *rule, const char *address,
-			     uint16_t weight)
+static struct target *make_target(struct sample *sample, const char *address, uint16_t weight)
 {
 	struct target *target = target_new();
 
@@ -91,7 +101,24 @@ struct target *sample_target(struct sample *sample, struct rule *rule, const cha
 	target->slot = sample->next_target++;
 	target->weight = weight;
 	MUST(address_parse(bytes_of(address), &target->address) == 0);
+	return target;
+}
+
+struct target *sample_target(struct sample *sample, struct rule *rule, const char *address,
+			     uint16_t weight)
+{
+	struct target *target = make_target(sample, address, weight);
+
 	MUST(rule_add_target(rule, target) == 0);
+	return target;
+}
+
+struct target *sample_listener_target(struct sample *sample, struct listener *listener,
+				      const char *address, uint16_t weight)
+{
+	struct target *target = make_target(sample, address, weight);
+
+	MUST(listener_add_target(listener, target) == 0);
 	return target;
 }
 
@@ -106,6 +133,33 @@ static void add_keys(struct sample *sample)
 		key->retired_s = i ? 1000 : 0;
 		memset(key->secret, 0x11 * (i + 1), sizeof(key->secret));
 	}
+}
+
+static void small_layer4(struct sample *sample, struct instance *instance)
+{
+	struct listener *listener = sample_layer4(sample, instance, PROTOCOL_TCP, 9000);
+
+	listener->session_expire_s = 60;
+	listener->layer4 = (struct layer4){
+		.idle_timeout_s = TCP_IDLE_TIMEOUT_S,
+		.max_conn = 1000,
+		.max_cps = MAX_CONN_MOST,
+		.reschedule_start_s = 5,
+		.reschedule_interval_s = RESCHEDULE_MOST_S,
+		.session_epoch = 3,
+		.resets_deregistered = true,
+		.reschedules_zero_weight = true,
+		.reschedules_unhealthy = true,
+		.reschedules_expand = true,
+		.has_proxy_protocol = true,
+	};
+	sample_listener_target(sample, listener, "10.0.0.5:9000", 10);
+	sample_listener_target(sample, listener, "[fd00::5]:9000", 20);
+	/* UDP has a port space of its own: the instance has HTTP on this port. */
+	listener = sample_layer4(sample, instance, PROTOCOL_UDP, 8080);
+	listener->scheduler = SCHEDULER_LEAST_CONN;
+	listener->layer4.udp_responses = 1;
+	sample_listener_target(sample, listener, "10.0.0.6:53", 10);
 }
 
 void sample_small(struct sample *sample)
@@ -143,6 +197,7 @@ void sample_small(struct sample *sample)
 	sample_target(sample, rule, "10.0.0.2:80", 20);
 	second = sample_instance(sample, "::1");
 	sample_listener(sample, second, 8080);
+	small_layer4(sample, second);
 }
 
 void sample_large(struct sample *sample, unsigned listeners, unsigned rules, unsigned targets)

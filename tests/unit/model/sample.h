@@ -19,12 +19,20 @@ void sample_init(struct sample *sample);
 void sample_done(struct sample *sample);
 struct instance *sample_instance(struct sample *sample, const char *vip);
 struct listener *sample_listener(struct sample *sample, struct instance *instance, uint16_t port);
+/* TCP or UDP, with the defaults. */
+struct listener *sample_layer4(struct sample *sample, struct instance *instance,
+			       enum protocol protocol, uint16_t port);
 struct rule *sample_rule(struct sample *sample, struct listener *listener, const char *domain,
 			 const char *url);
 struct target *sample_target(struct sample *sample, struct rule *rule, const char *address,
 			     uint16_t weight);
+struct target *sample_listener_target(struct sample *sample, struct listener *listener,
+				      const char *address, uint16_t weight);
 
-/* A little of everything: two instances, three listeners, hosts of every kind, keys. */
+/*
+ * A little of everything: two instances, three HTTP listeners with hosts of every kind and, behind
+ * them, one of TCP and one of UDP; keys.
+ */
 void sample_small(struct sample *sample);
 /* listeners x rules x targets of equal shape. */
 void sample_large(struct sample *sample, unsigned listeners, unsigned rules, unsigned targets);

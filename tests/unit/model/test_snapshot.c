@@ -69,7 +69,7 @@ static void sealed_and_close_on_exec(void **state)
 	assert_int_equal(snapshot_open(fd, true, &snapshot, why, sizeof(why)), 0);
 	close(fd);
 	assert_int_equal(snapshot.header->generation, 1);
-	assert_int_equal(snapshot.listener_count, 3);
+	assert_int_equal(snapshot.listener_count, 5);
 	assert_true(snapshot.mapped_size > 0);
 	snapshot_close(&snapshot);
 	assert_null(snapshot.header);
@@ -237,6 +237,115 @@ static void builder_refuses(void **state)
 #undef FRESH
 }
 
+static void builder_refuses_layer_4(void **state)
+{
+	struct sample sample;
+	struct instance *instance;
+	struct listener *listener;
+
+#define FRESH(protocol)                                                            \
+	do {                                                                       \
+		sample_init(&sample);                                              \
+		instance = sample_instance(&sample, "127.0.0.1");                  \
+		listener = sample_layer4(&sample, instance, protocol, 80);         \
+		(void)sample_listener_target(&sample, listener, "10.0.0.1:80", 1); \
+	} while (0)
+
+	FRESH(PROTOCOL_TCP);
+	sample_rule(&sample, listener, "a.example", "/");
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_TCP);
+	sample_listener_target(&sample, sample_listener(&sample, instance, 81), "10.0.0.1:80", 1);
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_TCP);
+	sample_listener(&sample, instance, 80);
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	sample_layer4(&sample, sample_instance(&sample, "127.0.0.1"), PROTOCOL_UDP, 80);
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_TCP);
+	listener->protocol = PROTOCOL_TCP_SSL;
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_TCP);
+	listener->layer4 = (struct layer4){ 0 };
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	listener->layer4.max_cps = 0;
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	listener->layer4.has_proxy_protocol = true;
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	listener->scheduler = SCHEDULER_IP_HASH;
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	listener->scheduler = SCHEDULER_LEAST_CONN;
+	listener->session_expire_s = 30;
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	listener->session_expire_s = 3601;
+	build_gives(&sample, -EINVAL);
+	FRESH(PROTOCOL_UDP);
+	for (unsigned i = 0; i < LIMIT_TARGETS_PER_RULE; i++)
+		sample_listener_target(&sample, listener, "10.0.0.2:80", 1);
+	build_gives(&sample, -E2BIG);
+#undef FRESH
+}
+
+/* A rule's number may be a listener's: each kind has numbers of its own in the store. */
+static void layer_4_stands_beside_http(void **state)
+{
+	struct sample sample;
+	struct snapshot snapshot;
+	struct instance *instance;
+	struct listener *listener;
+	const struct snapshot_listener *row;
+	const struct snapshot_rule *rule;
+
+	sample_init(&sample);
+	instance = sample_instance(&sample, "127.0.0.1");
+	listener = sample_layer4(&sample, instance, PROTOCOL_UDP, 80);
+	listener->slot = LIMIT_LISTENERS - 1;
+	sample_listener_target(&sample, listener, "10.0.0.1:80", 30);
+	sample_listener_target(&sample, listener, "[::1]:80", 10);
+	sample_rule(&sample, sample_listener(&sample, instance, 80), "", "/")->number =
+		listener->number;
+	sample_layer4(&sample, instance, PROTOCOL_TCP, 81);
+	sample_open(&sample, 1, &snapshot);
+	assert_int_equal(snapshot.rule_count, 3);
+	row = &snapshot.listeners[0];
+	rule = snapshot_listener_rule(&snapshot, row);
+	assert_ptr_equal(rule, snapshot.rules);
+	assert_int_equal(rule->slot, LIMIT_TURNS - 1);
+	assert_int_equal(rule->number, listener->number);
+	assert_string_equal(rule->id, listener->id);
+	assert_int_equal(rule->targets.count, 2);
+	assert_memory_equal(snapshot.turns + rule->turns.first, ((uint16_t[]){ 0, 0, 1, 0 }), 8);
+	assert_int_equal(row->idle_timeout_ms, 300000);
+	assert_int_equal(row->max_conn, 0);
+	assert_int_equal(row->hosts.count, 0);
+	assert_int_equal(row->any_host, SNAPSHOT_NONE);
+	assert_null(snapshot_listener_rule(&snapshot, &snapshot.listeners[1]));
+	assert_int_equal(snapshot_listener_rule(&snapshot, &snapshot.listeners[2])->turns.count, 0);
+	snapshot_close(&snapshot);
+	sample_done(&sample);
+}
+
+/* As many rules as there can be, and a layer-4 listener behind them. */
+static void every_rule_and_layer_4(void **state)
+{
+	struct sample sample;
+	struct snapshot snapshot;
+
+	sample_large(&sample, 64, LIMIT_RULES / 64, 0);
+	sample_layer4(&sample, sample.model.instances[0], PROTOCOL_TCP, 80);
+	sample_open(&sample, 1, &snapshot);
+	assert_int_equal(snapshot.rule_count, LIMIT_RULES + 1);
+	snapshot_close(&snapshot);
+	sample_rule(&sample, sample.model.instances[0]->listeners[0], "", "/");
+	build_gives(&sample, -E2BIG);
+}
+
 /* Equal proportions share a run of turns, equal texts share bytes. */
 static void sharing(void **state)
 {
@@ -392,7 +501,9 @@ static void custom_configurations_reach_listeners(void **state)
 	for (uint32_t i = 0; i < snapshot.listener_count; i++) {
 		row = &snapshot.listeners[i];
 		if (row->instance != 0) {
-			assert_int_equal(row->keepalive_timeout_ms, HTTP_KEEPALIVE_TIMEOUT_MS);
+			assert_int_equal(row->keepalive_timeout_ms,
+					 row->protocol == PROTOCOL_HTTP ? HTTP_KEEPALIVE_TIMEOUT_MS
+									: 0);
 			continue;
 		}
 		assert_int_equal(row->header_timeout_ms, 31000);
@@ -423,6 +534,9 @@ int main(void)
 		cmocka_unit_test(unsealed_is_refused),
 		cmocka_unit_test(file_cannot_change_below),
 		cmocka_unit_test(builder_refuses),
+		cmocka_unit_test(builder_refuses_layer_4),
+		cmocka_unit_test(layer_4_stands_beside_http),
+		cmocka_unit_test(every_rule_and_layer_4),
 		cmocka_unit_test(sharing),
 		cmocka_unit_test(turns_are_those_of_nginx),
 		cmocka_unit_test(turns_are_fair),

@@ -94,6 +94,10 @@ static void use(const struct snapshot *snapshot)
 			route_find(snapshot, &snapshot->listeners[i], bytes_of(""),
 				   bytes_of(paths[j]));
 		}
+		if (snapshot_listener_rule(snapshot, &snapshot->listeners[i]))
+			assert_int_equal(
+				snapshot_listener_rule(snapshot, &snapshot->listeners[i])->listener,
+				i);
 	}
 	snapshot_print(snapshot, out);
 	fclose(out);
@@ -221,7 +225,14 @@ static void lies_of_listeners(void **state)
 	LIE("slot", copy.listeners[0].slot = LIMIT_LISTENERS);
 	LIE("slot", copy.listeners[1].slot = copy.listeners[0].slot);
 	LIE("no such instance", copy.listeners[2].instance = 2);
-	LIE("protocol", copy.listeners[0].protocol = 3);
+	LIE("protocol", copy.listeners[0].protocol = PROTOCOL_HTTPS);
+	LIE("no rule of its own", copy.listeners[0].protocol = PROTOCOL_TCP);
+	LIE("a rule stands for it", copy.listeners[0].rule = 0);
+	LIE("settings of layer 4", copy.listeners[0].idle_timeout_ms = 1);
+	LIE("settings of layer 4", copy.listeners[0].session_epoch = 1);
+	LIE("settings of layer 4", copy.listeners[0].has_proxy_protocol = 1);
+	LIE("unused", copy.listeners[0].unused_word = 1);
+	LIE("unused", copy.listeners[0].unused_layer4[6] = 1);
 	LIE("flag", copy.listeners[0].has_keepalive = 2);
 	LIE("unused", copy.listeners[0].unused[1] = 2);
 	LIE("client_header_timeout is out of range", copy.listeners[0].header_timeout_ms = 29999);
@@ -236,7 +247,8 @@ static void lies_of_listeners(void **state)
 	LIE("hosts", copy.listeners[0].hosts.count = UINT32_MAX);
 	LIE("hosts", copy.listeners[1].hosts.first = 1);
 	LIE("belongs to no listener", copy.listeners[1].hosts.count = 0,
-	    copy.listeners[1].any_host = SNAPSHOT_NONE, copy.listeners[2].hosts.first = 2);
+	    copy.listeners[1].any_host = SNAPSHOT_NONE, copy.listeners[2].hosts.first = 2,
+	    copy.listeners[3].hosts.first = 2, copy.listeners[4].hosts.first = 2);
 	LIE("any or default", copy.listeners[1].any_host = SNAPSHOT_NONE);
 	LIE("any or default", copy.listeners[0].any_host = 0);
 	LIE("any or default", copy.listeners[0].default_host = 2);
@@ -248,7 +260,7 @@ static void lies_of_rules_and_targets(void **state)
 {
 	LIE("rules, row 0: bad number", copy.rules[0].number = 0);
 	LIE("number stands twice", copy.rules[0].number = copy.rules[3].number);
-	LIE("no such listener", copy.rules[0].listener = 3);
+	LIE("no such listener", copy.rules[0].listener = 5);
 	LIE("another listener", copy.rules[0].listener = 1);
 	LIE("bad domain", copy.rules[0].domain.offset = 1u << 31);
 	LIE("bad url", copy.rules[0].url.size = 201);
@@ -258,15 +270,72 @@ static void lies_of_rules_and_targets(void **state)
 	LIE("session", copy.rules[0].session_expire_s = 29);
 	LIE("session", copy.rules[0].session_expire_s = 3601);
 	LIE("scheduler", copy.rules[2].scheduler = 4);
-	LIE("other scheduler", copy.rules[0].scheduler = 2);
+	LIE("offer to HTTP", copy.rules[2].scheduler = SCHEDULER_LEAST_CONN);
 	LIE("slot", copy.rules[0].slot = LIMIT_RULES);
 	LIE("slot", copy.rules[0].slot = 1);
 	LIE("flag", copy.rules[0].strips_cookie = 2);
 	LIE("too many targets", copy.rules[0].targets.count = UINT32_MAX);
-	LIE("do not follow", copy.rules[0].targets.count = 10);
+	LIE("do not follow", copy.rules[0].targets.count = 13);
 	LIE("do not follow", copy.rules[1].targets.first = 0);
-	LIE("targets, row 7: belongs to no rule", copy.rules[6].targets.count = 0,
-	    copy.rules[6].turns.count = 0);
+	LIE("targets, row 11: belongs to no rule", copy.rules[8].targets.count = 0,
+	    copy.rules[8].turns.count = 0);
+}
+
+/* Listeners 3 (TCP) and 4 (UDP), rules 7 and 8. */
+static void lies_of_layer_4(void **state)
+{
+	LIE("no rule of its own", copy.listeners[3].rule = SNAPSHOT_NONE);
+	LIE("no rule of its own", copy.listeners[3].rule = 9);
+	LIE("no rule of its own", copy.listeners[3].rule = 0);
+	LIE("no rule of its own", copy.listeners[3].rule = 8);
+	LIE("another rule stands", copy.rules[6].listener = 3);
+	LIE("number, id or slot", copy.rules[7].number++);
+	LIE("number, id or slot", copy.rules[7].id[5] = 'x');
+	LIE("number, id or slot", copy.rules[7].slot = 7);
+	LIE("number, id or slot", copy.rules[7].slot++);
+	LIE("domain, url or cookie", copy.rules[7].domain = copy.rules[0].domain);
+	LIE("domain, url or cookie", copy.rules[7].url = copy.rules[0].url);
+	LIE("domain, url or cookie", copy.rules[7].cookie_name = copy.rules[0].cookie_name);
+	LIE("domain, url or cookie", copy.rules[7].url.offset = UINT32_MAX);
+	LIE("domain, url or cookie", copy.rules[7].url.offset = copy.rules[0].url.offset);
+	LIE("strips", copy.rules[7].strips_cookie = 1);
+	LIE("session", copy.rules[7].session_expire_s = 29);
+	LIE("other scheduler", copy.rules[7].scheduler = SCHEDULER_LEAST_CONN);
+	LIE("other scheduler", copy.rules[8].session_expire_s = 30);
+	LIE("does not have", copy.rules[7].scheduler = SCHEDULER_IP_HASH);
+	LIE("does not have", copy.rules[7].scheduler = 0);
+	LIE("unused", copy.rules[7].unused[1] = 1);
+	LIE("has hosts", copy.listeners[3].hosts.count = 1);
+	LIE("hosts do not follow", copy.listeners[3].hosts.first = 0);
+	LIE("any or default", copy.listeners[3].any_host = 2);
+	LIE("any or default", copy.listeners[3].default_host = 2);
+	LIE("another listener, domain or url", copy.paths[6].rule = 7);
+	LIE("settings of HTTP", copy.listeners[3].has_keepalive = 1);
+	LIE("settings of HTTP", copy.listeners[3].header_timeout_ms = 60000);
+	LIE("settings of HTTP", copy.listeners[3].body_most = 1ull << 63);
+}
+
+static void lies_of_layer_4_settings(void **state)
+{
+	LIE("idle time of TCP", copy.listeners[3].idle_timeout_ms = 899999);
+	LIE("idle time", copy.listeners[4].idle_timeout_ms = 9999);
+	LIE("idle time", copy.listeners[4].idle_timeout_ms = 1980001);
+	LIE("roof of connections", copy.listeners[3].max_conn = UINT32_MAX);
+	LIE("roof of connections", copy.listeners[3].max_cps = MAX_CONN_MOST + 1);
+	LIE("rescheduling", copy.listeners[3].reschedule_start_s = 3601);
+	LIE("rescheduling", copy.listeners[3].reschedule_interval_s = 3601);
+	LIE("responses", copy.listeners[3].udp_responses = 1);
+	LIE("PROXY protocol", copy.listeners[4].has_proxy_protocol = 1);
+	LIE("flag", copy.listeners[3].has_proxy_protocol = 2);
+	LIE("flag", copy.listeners[3].resets_deregistered = 2);
+	LIE("flag", copy.listeners[3].reschedules_zero_weight = 2);
+	LIE("flag", copy.listeners[3].reschedules_unhealthy = 2);
+	LIE("flag", copy.listeners[3].reschedules_expand = 2);
+	LIE("unused", copy.listeners[3].unused_word = 1);
+	LIE("unused", copy.listeners[3].unused[0] = 1);
+	LIE("unused", copy.listeners[3].unused_layer4[0] = 1);
+	/* UDP stands where HTTP stands; TCP cannot. */
+	LIE("one address", copy.listeners[3].address = copy.listeners[2].address);
 }
 
 static void lies_of_targets(void **state)
@@ -346,6 +415,8 @@ int main(void)
 		cmocka_unit_test(lies_of_keys_and_instances),
 		cmocka_unit_test(lies_of_listeners),
 		cmocka_unit_test(lies_of_rules_and_targets),
+		cmocka_unit_test(lies_of_layer_4),
+		cmocka_unit_test(lies_of_layer_4_settings),
 		cmocka_unit_test(lies_of_targets),
 		cmocka_unit_test(lies_of_hosts_and_paths),
 	};
