@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds a log line on the stack and writes it with one write(2). Runs on any thread; the settings
- * are written once, before threads exist. A line that does not fit is cut inside its last value and
- * stays well formed.
+ * Builds a log line on the stack and writes it with one system call that never waits: who reads the
+ * log may stand still without holding up traffic. Runs on any thread; the settings are written
+ * once, before threads exist. A line that does not fit is cut inside its last value and stays well
+ * formed.
  */
 #include "process/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,12 +27,26 @@
 #define PAIRS_MOST 16
 #define VALUE_BUFFERS 16
 #define VALUE_BUFFER_SIZE 64
+#define SINK_FD_LEAST 16 /* above what children are given at fixed places */
+
+/* How a line gets into stderr without waiting. */
+enum sink {
+	SINK_FILE, /* write: a file takes what it gets */
+	SINK_OPENED, /* write, to an opening of our own that does not wait: a pipe, a terminal */
+	SINK_SOCKET, /* send: the journal's */
+	SINK_POLLED, /* a pipe or terminal of somebody else's: write where there is room */
+};
 
 static struct {
 	const char *process;
 	enum log_level level;
 	enum log_format format;
-} settings = { "setia", LOG_LEVEL_INFO, LOG_KEY_VALUE };
+	enum sink sink;
+	int fd;
+} settings = { "setia", LOG_LEVEL_INFO, LOG_KEY_VALUE, SINK_FILE, STDERR_FILENO };
+
+/* Lines that found no room since the last one that did. */
+static _Atomic uint64_t lost_lines;
 
 struct line {
 	char text[LINE_MOST];
@@ -41,11 +61,46 @@ static const char *const level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
 };
 
+/* The flag cannot be set on stderr itself: that opening is shared with the shell and the others. */
+static int sink_open_own(void)
+{
+	int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND | O_CLOEXEC);
+	int high;
+
+	if (fd < 0)
+		return -1;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, SINK_FD_LEAST);
+	close(fd);
+	return high;
+}
+
+static void sink_open(void)
+{
+	struct stat status;
+
+	if (settings.fd != STDERR_FILENO)
+		close(settings.fd);
+	settings.fd = STDERR_FILENO;
+	settings.sink = SINK_FILE;
+	if (fstat(STDERR_FILENO, &status) < 0)
+		return;
+	if (S_ISSOCK(status.st_mode)) {
+		settings.sink = SINK_SOCKET;
+	} else if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
+		int fd = sink_open_own();
+
+		settings.sink = fd < 0 ? SINK_POLLED : SINK_OPENED;
+		settings.fd = fd < 0 ? STDERR_FILENO : fd;
+	}
+}
+
 void log_init(const char *process, enum log_level level, enum log_format format)
 {
 	settings.process = process;
 	settings.level = level;
 	settings.format = format;
+	atomic_store(&lost_lines, 0);
+	sink_open();
 }
 
 enum log_level log_level_of(const char *name)
@@ -205,30 +260,70 @@ static void line_put_time(struct line *line)
 	line_put_pair(line, "time", text);
 }
 
-static void line_write(const struct line *line)
+/* False when there was no room for it. Other errors have nowhere to be told. */
+static bool line_write(const struct line *line)
 {
+	struct pollfd room = { .fd = settings.fd, .events = POLLOUT };
 	ssize_t written;
 
-	/* A log that cannot be written has nowhere to say so. */
+	/* A line is smaller than a page: a pipe that has room has room for all of it. */
+	if (settings.sink == SINK_POLLED && poll(&room, 1, 0) == 0)
+		return false;
 	do {
-		written = write(STDERR_FILENO, line->text, line->size);
+		if (settings.sink == SINK_SOCKET)
+			written = send(settings.fd, line->text, line->size,
+				       MSG_DONTWAIT | MSG_NOSIGNAL);
+		else
+			written = write(settings.fd, line->text, line->size);
 	} while (written < 0 && errno == EINTR);
+	return written >= 0 || errno != EAGAIN;
+}
+
+static void line_begin(struct line *line, enum log_level level, const char *event)
+{
+	line->size = 0;
+	line->is_full = false;
+	if (settings.format == LOG_JSON)
+		line_put_text(line, "{");
+	line_put_time(line);
+	line_put_pair(line, "level", log_level_name(level));
+	line_put_pair(line, "process", settings.process);
+	line_put_pair(line, "event", event);
+}
+
+static bool line_end(struct line *line)
+{
+	if (settings.format == LOG_JSON)
+		line->text[line->size++] = '}';
+	line->text[line->size++] = '\n';
+	return line_write(line);
+}
+
+/* False: there is still no room. */
+static bool lost_lines_tell(void)
+{
+	uint64_t count = atomic_exchange(&lost_lines, 0);
+	struct line line;
+
+	if (!count)
+		return true;
+	line_begin(&line, LOG_LEVEL_WARNING, "log_lines_lost");
+	line_put_pair(&line, "count", log_number((int64_t)count));
+	if (line_end(&line))
+		return true;
+	atomic_fetch_add(&lost_lines, count);
+	return false;
 }
 
 void log_event(enum log_level level, const char *event, ...)
 {
-	struct line line = { .size = 0 };
+	struct line line;
 	int error = errno;
 	va_list pairs;
 
 	if (!log_is_on(level))
 		return;
-	if (settings.format == LOG_JSON)
-		line_put_text(&line, "{");
-	line_put_time(&line);
-	line_put_pair(&line, "level", log_level_name(level));
-	line_put_pair(&line, "process", settings.process);
-	line_put_pair(&line, "event", event);
+	line_begin(&line, level, event);
 	va_start(pairs, event);
 	for (int i = 0; i < PAIRS_MOST && !line.is_full; i++) {
 		const char *key = va_arg(pairs, const char *);
@@ -240,10 +335,9 @@ void log_event(enum log_level level, const char *event, ...)
 		line_put_pair(&line, key, value ? value : "-");
 	}
 	va_end(pairs);
-	if (settings.format == LOG_JSON)
-		line.text[line.size++] = '}';
-	line.text[line.size++] = '\n';
-	line_write(&line);
+	if ((atomic_load_explicit(&lost_lines, memory_order_relaxed) && !lost_lines_tell()) ||
+	    !line_end(&line))
+		atomic_fetch_add(&lost_lines, 1);
 	errno = error;
 }
 

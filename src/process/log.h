@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log: one line per event to stderr, `time=... level=... process=... event=... key=value`, or
- * one JSON object per line. Written with a single write(2), so lines of three processes do not mix.
- * Never per request. Callable from any thread; a value is quoted and escaped as needed, so no input
- * can forge a line.
+ * one JSON object per line. Written with a single write(2), so lines of three processes do not mix,
+ * and never waited for: when a pipe is full the line is lost, and `log_lines_lost count=N` stands
+ * before the next one. Who logs for requests has a roof of its own (proxy/report.h). Callable from
+ * any thread; a value is quoted and escaped as needed, so no input can forge a line.
  */
 #ifndef PROCESS_LOG_H
 #define PROCESS_LOG_H
@@ -14,7 +15,8 @@
 enum log_level { LOG_LEVEL_ERROR = 1, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_KEY_VALUE, LOG_JSON };
 
-/* `process` is borrowed for good: "keeper", "control", "proxy". */
+/* `process` is borrowed for good: "keeper", "control", "proxy". What stderr is is looked up here.
+ */
 void log_init(const char *process, enum log_level level, enum log_format format);
 /* 0 when unknown. */
 enum log_level log_level_of(const char *name);

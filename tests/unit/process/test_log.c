@@ -10,22 +10,31 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 static char line[8192];
 
 /* Runs `statement` with stderr in a pipe and leaves what it wrote in `line`. */
 static int saved_stderr, reading_end;
 
-static void capture_begin(void)
+static void capture_into(const int ends[2])
 {
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
 	saved_stderr = dup(STDERR_FILENO);
 	dup2(ends[1], STDERR_FILENO);
 	close(ends[1]);
 	reading_end = ends[0];
+}
+
+static void capture_begin(const char *process, enum log_level level, enum log_format format)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	capture_into(ends);
+	log_init(process, level, format);
 }
 
 static void capture_end(void)
@@ -36,13 +45,13 @@ static void capture_end(void)
 	close(saved_stderr);
 	size = read(reading_end, line, sizeof(line) - 1);
 	close(reading_end);
+	log_init("", LOG_LEVEL_ERROR, LOG_KEY_VALUE);
 	line[size > 0 ? size : 0] = '\0';
 }
 
 static void writes_pairs(void **state)
 {
-	log_init("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
-	capture_begin();
+	capture_begin("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
 	log_event(LOG_LEVEL_INFO, "listener_open", "address", "0.0.0.0:80", "port", log_number(-80),
 		  "none", NULL, NULL);
 	capture_end();
@@ -53,8 +62,7 @@ static void writes_pairs(void **state)
 
 static void writes_json(void **state)
 {
-	log_init("proxy", LOG_LEVEL_INFO, LOG_JSON);
-	capture_begin();
+	capture_begin("proxy", LOG_LEVEL_INFO, LOG_JSON);
 	log_event(LOG_LEVEL_WARNING, "x", "a", "q\"\\\n\x01\xff\xc3\xa9", "b", "", NULL);
 	capture_end();
 	assert_memory_equal(line, "{\"time\":\"20", 10);
@@ -64,8 +72,7 @@ static void writes_json(void **state)
 
 static void no_input_forges_a_line(void **state)
 {
-	log_init("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
-	capture_begin();
+	capture_begin("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
 	log_event(LOG_LEVEL_ERROR, "x", "a", "1\ntime=2 level=error", "b", "c d", "e", "\x1b[2J",
 		  "f", "\xc2\x9b", "g", "", "h", "a=b", NULL);
 	capture_end();
@@ -90,9 +97,8 @@ static void utf8_passes_or_is_escaped(void **state)
 		{ "\xf0\x9f\x98", "v=\"\\xf0\\x9f\\x98\"\n" },
 	};
 
-	log_init("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		capture_begin();
+		capture_begin("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
 		log_event(LOG_LEVEL_INFO, "x", "v", cases[i].value, NULL);
 		capture_end();
 		assert_non_null(strstr(line, cases[i].written));
@@ -106,8 +112,7 @@ static void long_values_are_cut(void **state)
 	memset(value, '"', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	for (size_t cut = 0; cut < 40; cut++) {
-		log_init("keeper", LOG_LEVEL_INFO, cut % 2 ? LOG_JSON : LOG_KEY_VALUE);
-		capture_begin();
+		capture_begin("keeper", LOG_LEVEL_INFO, cut % 2 ? LOG_JSON : LOG_KEY_VALUE);
 		log_event(LOG_LEVEL_INFO, "x", "pad", value + sizeof(value) - 1 - cut, "v", value,
 			  "lost", "never written", NULL);
 		capture_end();
@@ -117,8 +122,7 @@ static void long_values_are_cut(void **state)
 				    cut % 2 ? "\\\"\"}\n" : "\\\"\"\n");
 	}
 	memset(value, 'x', sizeof(value) - 1);
-	log_init("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
-	capture_begin();
+	capture_begin("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
 	log_event(LOG_LEVEL_INFO, "x", "v", value, "lost", "1", NULL);
 	capture_end();
 	assert_in_range(strlen(line), 1990, 2000);
@@ -127,8 +131,7 @@ static void long_values_are_cut(void **state)
 
 static void pairs_have_a_roof(void **state)
 {
-	log_init("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
-	capture_begin();
+	capture_begin("keeper", LOG_LEVEL_INFO, LOG_KEY_VALUE);
 	log_event(LOG_LEVEL_INFO, "x", "a", "1", "b", "2", "c", "3", "d", "4", "e", "5", "f", "6",
 		  "g", "7", "h", "8", "i", "9", "j", "10", "k", "11", "l", "12", "m", "13", "n",
 		  "14", "o", "15", "p", "16", "q", "17", NULL);
@@ -142,17 +145,73 @@ static void levels(void **state)
 		assert_int_equal(log_level_of(log_level_name((enum log_level)level)), level);
 	assert_int_equal(log_level_of("Info"), 0);
 	assert_int_equal(log_level_of(NULL), 0);
-	log_init("keeper", LOG_LEVEL_WARNING, LOG_KEY_VALUE);
+	capture_begin("keeper", LOG_LEVEL_WARNING, LOG_KEY_VALUE);
 	assert_true(log_is_on(LOG_LEVEL_WARNING));
 	assert_false(log_is_on(LOG_LEVEL_INFO));
 	errno = EBADF;
-	capture_begin();
 	log_event(LOG_LEVEL_INFO, "silent", NULL);
 	log_event(LOG_LEVEL_WARNING, "spoken", NULL);
 	assert_int_equal(errno, EBADF);
 	capture_end();
 	assert_null(strstr(line, "silent"));
 	assert_non_null(strstr(line, "spoken"));
+}
+
+/* Nobody reads: lines are lost and counted, and nothing waits. The alarm would end the test. */
+static void check_full(const int ends[2])
+{
+	static char all[1 << 22];
+	size_t size = 0;
+	unsigned lost = 0;
+	ssize_t got;
+	char *told;
+
+	capture_into(ends);
+	log_init("proxy", LOG_LEVEL_INFO, LOG_KEY_VALUE);
+	alarm(20);
+	for (int i = 0; i < 20000; i++)
+		log_event(LOG_LEVEL_INFO, "flood", "number", log_number(i), NULL);
+	alarm(0);
+	assert_int_equal(fcntl(reading_end, F_SETFL, O_NONBLOCK), 0);
+	while ((got = read(reading_end, all + size, sizeof(all) - 1 - size)) > 0)
+		size += (size_t)got;
+	log_event(LOG_LEVEL_INFO, "after", NULL);
+	log_event(LOG_LEVEL_INFO, "last", NULL);
+	all[size] = 0;
+	capture_end();
+	told = strstr(line, "level=warning process=proxy event=log_lines_lost count=");
+	assert_non_null(told);
+	assert_int_equal(sscanf(told, "%*s %*s %*s count=%u", &lost), 1);
+	assert_non_null(strstr(told, "event=after\n"));
+	assert_null(strstr(strstr(told, "event=after"), "lost"));
+	for (char *at = strstr(all, "event=flood"); at; at = strstr(at + 1, "event=flood"))
+		lost++;
+	assert_int_equal(lost, 20000);
+}
+
+static void full_pipes_hold_nobody_up(void **state)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	check_full(ends);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	check_full(ends);
+}
+
+/* An opening of our own may be forbidden, or descriptors be short. */
+static void full_pipes_of_others(void **state)
+{
+	struct rlimit limit, low = { 0 };
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low.rlim_max = limit.rlim_max;
+	low.rlim_cur = 12;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	check_full(ends);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static void sixteen_values_live_together(void **state)
@@ -177,6 +236,8 @@ int main(void)
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(pairs_have_a_roof),
 		cmocka_unit_test(levels),
+		cmocka_unit_test(full_pipes_hold_nobody_up),
+		cmocka_unit_test(full_pipes_of_others),
 		cmocka_unit_test(sixteen_values_live_together),
 	};
 
