@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "model/limits.h"
 
@@ -30,6 +31,8 @@ enum option_name {
 	OPTION_GRACE,
 	OPTION_DEFAULT_VIP,
 	OPTION_API_RATE,
+	OPTION_SESSIONS,
+	OPTION_RESUME,
 };
 
 static const struct option long_options[] = {
@@ -43,13 +46,16 @@ static const struct option long_options[] = {
 	{ "grace", required_argument, NULL, OPTION_GRACE },
 	{ "default-vip", required_argument, NULL, OPTION_DEFAULT_VIP },
 	{ "api-rate", required_argument, NULL, OPTION_API_RATE },
+	{ "sessions", required_argument, NULL, OPTION_SESSIONS },
+	{ "resume", required_argument, NULL, OPTION_RESUME },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
 	"Usage: setia run --data DIR [OPTION]...\n"
-	"Runs the load balancer in the foreground until SIGTERM or SIGINT. SIGHUP applies --config again.\n"
+	"Runs the load balancer in the foreground until SIGTERM or SIGINT. SIGHUP applies --config again,\n"
+	"SIGUSR2 goes on with the binary that stands at its path now, as setia upgrade does.\n"
 	"\n"
 	"  --data DIR          where everything is kept; made when missing\n"
 	"  --api ADDR:PORT     where the API listens (default 127.0.0.1:9080)\n"
@@ -58,7 +64,10 @@ static const char usage[] =
 	"  --user NAME         the user that traffic and API run as, when started by root\n"
 	"  --log-level LEVEL   error, warning, info or debug (default info)\n"
 	"  --log-format FORMAT text or json (default text)\n"
-	"  --grace SECONDS     how long requests may go on after SIGTERM (default 30)\n"
+	"  --grace SECONDS     how long requests and connections may go on after SIGTERM (default 30), and\n"
+	"                      in the old traffic process after an upgrade (default 3600)\n"
+	"  --sessions N        clients that the source-IP table remembers, 1024 to 100000000 (default\n"
+	"                      1000000); 48 bytes of memory each, once used\n"
 	"  --default-vip ADDR  address of instances that are made without one (default 0.0.0.0)\n"
 	"  --api-rate N        API calls a second per key and action (default 20; 0 = no roof)\n"
 	"  --help              print this\n";
@@ -103,6 +112,16 @@ static const char *take_path(const char *text, const char **ret)
 	return NULL;
 }
 
+static const char *take_resume(const char *text, struct run_options *options)
+{
+	unsigned fd;
+
+	if (read_number(text, STDERR_FILENO + 1, INT_MAX, &fd))
+		return "is for the keeper alone";
+	options->resume_fd = (int)fd;
+	return NULL;
+}
+
 /* NULL, or what is wrong with the value. */
 static const char *take_option(int name, const char *value, struct run_options *options)
 {
@@ -128,7 +147,14 @@ static const char *take_option(int name, const char *value, struct run_options *
 	case OPTION_GRACE:
 		if (read_number(value, 0, GRACE_MOST_S, &options->grace_s))
 			return "must be a number of seconds from 0 to 86400";
+		options->upgrade_grace_s = options->grace_s;
 		return NULL;
+	case OPTION_SESSIONS:
+		if (read_number(value, SESSIONS_LEAST, SESSIONS_MOST, &options->sessions))
+			return "must be a number from 1024 to 100000000";
+		return NULL;
+	case OPTION_RESUME:
+		return take_resume(value, options);
 	case OPTION_API_RATE:
 		if (read_number(value, 0, API_RATE_MOST, &options->api_rate))
 			return "must be a number from 0 to 1000000";
@@ -149,6 +175,8 @@ static const char *take_option(int name, const char *value, struct run_options *
 static struct run_options default_options(void)
 {
 	struct run_options options = { .grace_s = GRACE_DEFAULT_S,
+				       .upgrade_grace_s = GRACE_UPGRADE_DEFAULT_S,
+				       .sessions = SESSIONS_DEFAULT,
 				       .api_rate = API_RATE_PER_SECOND,
 				       .log_level = LOG_LEVEL_INFO,
 				       .log_format = LOG_KEY_VALUE };
@@ -210,8 +238,11 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 		{ "--api", text[0] },
 		{ "--default-vip", text[1] },
 		{ "--workers", text[2] },
-		{ "--grace", text[3] },
+		/* One option gives both, so they differ only when it was not given. */
+		{ "--grace", options->grace_s == options->upgrade_grace_s ? text[3] : NULL },
 		{ "--api-rate", text[4] },
+		{ "--sessions", options->sessions ? text[5] : NULL },
+		{ "--resume", options->resume_fd ? text[6] : NULL },
 		{ "--log-level", log_level_name(options->log_level) },
 		{ "--log-format", options->log_format == LOG_JSON ? "json" : "text" },
 	};
@@ -225,6 +256,8 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 	snprintf(text[2], sizeof(text[2]), "%u", options->workers);
 	snprintf(text[3], sizeof(text[3]), "%u", options->grace_s);
 	snprintf(text[4], sizeof(text[4]), "%u", options->api_rate);
+	snprintf(text[5], sizeof(text[5]), "%u", options->sessions);
+	snprintf(text[6], sizeof(text[6]), "%d", options->resume_fd);
 	ret->argv[count++] = (char *)"setia";
 	ret->argv[count++] = (char *)child;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {

@@ -19,11 +19,15 @@ struct run_options {
 	struct address api; /* --api, default 127.0.0.1:9080 */
 	struct address default_vip; /* --default-vip, default 0.0.0.0 */
 	unsigned workers; /* --workers, default: cores this process may run on */
-	unsigned grace_s; /* --grace */
+	unsigned grace_s; /* --grace, when everything stops */
+	unsigned upgrade_grace_s; /* --grace, on the old side of an upgrade: it may last longer */
+	unsigned sessions; /* --sessions: entries of the source-IP table */
 	unsigned api_rate; /* --api-rate: calls a second per key and action, default
 			      API_RATE_PER_SECOND; 0 = no roof */
 	enum log_level log_level;
 	enum log_format log_format;
+	int resume_fd; /* --resume, from one keeper to the next that takes over from it: what it
+			  holds (keeper/handover.h). 0 = a keeper that starts anew */
 };
 
 /*
@@ -36,10 +40,10 @@ int run_options_parse(int argc, char **argv, struct run_options *ret);
 /* The same options as a child's command line: { "setia", child, ..., NULL }. Points into itself and
  * into the options. */
 struct run_arguments {
-	char *argv[32];
+	char *argv[40];
 	char text[8][ADDRESS_TEXT_SIZE];
 };
-/* `child` is borrowed: "control" or "proxy". */
+/* `child` is borrowed: "control", "proxy"; "run" for the keeper's next life. */
 void run_options_to_arguments(const struct run_options *options, const char *child,
 			      struct run_arguments *ret);
 

@@ -16,7 +16,7 @@
 #include "process/counters.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 3
+#define REGIONS_VERSION 4
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
@@ -30,8 +30,8 @@ struct region_turn {
 
 /*
  * What is open now. During an upgrade two proxies run: each counts in its own bank (its
- * incarnation's lowest bit), clears that bank before its first connection, and reads both. Who
- * starts after a crash, with no other proxy alive, clears both (MESSAGE_REGIONS tells).
+ * incarnation's lowest bit) and reads both. The keeper empties a bank before it starts the proxy
+ * that counts in it, and when that one has ended.
  */
 #define REGION_BANKS 2
 
@@ -42,11 +42,24 @@ struct region_listener {
 	_Atomic uint64_t second; /* for MaxCps: the boot second << 32 | connections begun in it */
 };
 
+/*
+ * How the session table is, for `setia status`: the keeper knows nothing of the table itself.
+ * Written by the proxy's housekeeper (proxy/sessions.h), about once a second.
+ */
+struct region_sessions {
+	_Alignas(64) _Atomic uint64_t entries; /* struct session_statistics (sticky/table.h) */
+	_Atomic uint64_t entries_most;
+	_Atomic uint64_t evicted, dropped, recovered;
+	_Atomic int64_t saved_s; /* wall second of the last file; 0 = none in the keeper's life */
+	_Atomic uint32_t is_loaded; /* DIR/sessions was read, or there was nothing to read */
+};
+
 struct regions {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t unused;
 	struct clock_anchor anchor; /* fixed for the life of the keeper */
+	struct region_sessions sessions;
 	struct region_turn turns[LIMIT_TURNS]; /* by the slot of snapshot_rule */
 	struct region_listener listeners[LIMIT_LISTENERS]; /* by listener slot */
 	_Atomic uint32_t target_connections[REGION_BANKS][LIMIT_TARGETS]; /* by target slot */
@@ -56,7 +69,7 @@ struct regions {
 /* What MESSAGE_REGIONS carries beside its descriptors. */
 struct regions_greeting {
 	uint32_t incarnation; /* of the proxy: 1, 2, ... over the keeper's life */
-	uint32_t is_alone; /* no other proxy runs: both banks may be cleared */
+	uint32_t is_alone; /* no other proxy runs */
 };
 
 /* A new region in a memfd (close-on-exec), mapped. -errno. */
@@ -64,6 +77,9 @@ int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct region
 /* -EBADMSG when it is not ours or of another version. */
 int regions_open(int fd, struct regions **ret);
 void regions_close(struct regions *regions);
+/* Nobody counts in this bank: what is open in it becomes 0. `fd` is the region's memfd, which tells
+ * the pages that were never written: they stay holes. */
+void regions_clear_bank(struct regions *regions, int fd, unsigned bank);
 
 /*
  * Memory for the session table (sticky/table.h) of `entries_most`: a memfd of zeros, its size

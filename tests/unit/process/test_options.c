@@ -82,6 +82,10 @@ static void refusals(void **state)
 		"run --data /x --workers 2x",
 		"run --data /x --grace 86401",
 		"run --data /x --grace 1.5",
+		"run --data /x --sessions 1023",
+		"run --data /x --sessions 100000001",
+		"run --data /x --resume 2",
+		"run --data /x --resume -1",
 		"run --data /x --api-rate many",
 		"run --data /x --log-level loud",
 		"run --data /x --log-format xml",
@@ -108,6 +112,7 @@ static void children_read_what_was_written(void **state)
 
 	assert_int_equal(parse("run --data /x --config a.yaml --user nobody --api [::1]:80 "
 			       "--default-vip 2001:db8::1 --workers 64 --grace 0 --api-rate 0 "
+			       "--sessions 2048 --resume 17 "
 			       "--log-level debug --log-format json",
 			       &options),
 			 0);
@@ -125,6 +130,9 @@ static void children_read_what_was_written(void **state)
 	assert_int_equal(again.default_vip.family, ADDRESS_IPV6);
 	assert_int_equal(again.workers, 64);
 	assert_int_equal(again.grace_s, 0);
+	assert_int_equal(again.upgrade_grace_s, 0);
+	assert_int_equal(again.sessions, 2048);
+	assert_int_equal(again.resume_fd, 17);
 	assert_int_equal(again.api_rate, 0);
 	assert_int_equal(again.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(again.log_format, LOG_JSON);
@@ -135,6 +143,10 @@ static void children_read_what_was_written(void **state)
 		assert_string_not_equal(arguments.argv[argc], "--user");
 	assert_int_equal(run_options_parse(argc - 1, arguments.argv + 1, &again), 0);
 	assert_null(again.user);
+	assert_int_equal(again.grace_s, GRACE_DEFAULT_S);
+	assert_int_equal(again.upgrade_grace_s, GRACE_UPGRADE_DEFAULT_S);
+	assert_int_equal(again.sessions, SESSIONS_DEFAULT);
+	assert_int_equal(again.resume_fd, 0);
 }
 
 static void users_are_found(void **state)
