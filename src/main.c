@@ -72,6 +72,7 @@ static const struct command {
 	{ "key", "manage the API's key pairs", command_key },
 	{ "cookie-key", "change the key that seals persistence cookies", command_cookie_key },
 	{ "demo-server", "a small web server to try things with", command_demo_server },
+	{ "demo-echo", "a small TCP and UDP server to try things with", command_demo_echo },
 	{ "version", "print the version", command_version },
 	{ "help", "explain a command", run_help },
 	{ "control", NULL, run_control },

@@ -13,6 +13,7 @@ int command_apply(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_cookie_key(int argc, char **argv);
+int command_demo_echo(int argc, char **argv);
 int command_demo_server(int argc, char **argv);
 int command_version(int argc, char **argv);
 

@@ -3,8 +3,10 @@
 
 import os
 import re
+import socket
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -41,7 +43,8 @@ def api_key_environment():
 # Help, version, exit codes
 
 
-COMMANDS = ["run", "apply", "explain", "key", "cookie-key", "version", "help", "demo-server"]
+COMMANDS = ["run", "apply", "explain", "key", "cookie-key", "version", "help", "demo-server",
+            "demo-echo"]
 
 
 def test_version_and_help():
@@ -74,6 +77,7 @@ def test_help_of_each_command(name):
     ["key"], ["key", "nonsense"], ["key", "delete"], ["key", "list", "extra"], ["cookie-key"],
     ["cookie-key", "nonsense"], ["version", "extra"], ["demo-server"],
     ["demo-server", "--listen", "x", "--name", "y"],
+    ["demo-echo"], ["demo-echo", "--listen", "x", "--name", "y"],
 ])
 def test_misuse_is_exit_code_2_with_text_on_stderr(words, tmp_path):
     done = command(*words, directory=tmp_path)
@@ -358,6 +362,38 @@ def test_demo_server():
             assert client.request("POST", "/", body=b"x" * 100000).status == 200
             client.send("GARBAGE\r\n\r\n")
             assert client.drain()[1]
+        process.terminate()
+        assert process.wait(5 * SLOW) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_demo_echo():
+    port = free_port()
+    process = subprocess.Popen([BINARY, "demo-echo", "--listen", f"127.0.0.1:{port}",
+                                "--name", "green"], stderr=subprocess.PIPE)
+    try:
+        until(lambda: accepts(port), 5, "the demo server")
+        with socket.create_connection(("127.0.0.1", port), timeout=5 * SLOW) as client:
+            lines = client.makefile("rwb")
+            assert lines.readline() == b"green\n"
+            for size in (1, 10, 100_000):
+                sent = b"x" * size + b"\n"
+                writer = threading.Thread(target=client.sendall, args=(sent,))
+                writer.start()
+                assert lines.readline() == sent
+                writer.join()
+            client.shutdown(socket.SHUT_WR)
+            assert lines.readline() == b""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(5 * SLOW)
+            client.connect(("127.0.0.1", port))
+            for sent in (b"hello", b"", b"y" * 60_000):
+                client.send(sent)
+                assert client.recv(65536) == b"green: " + sent
         process.terminate()
         assert process.wait(5 * SLOW) == 0
     finally:
