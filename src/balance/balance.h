@@ -3,7 +3,8 @@
  * Choosing a target among a rule's, pure. Weighted round robin is the smooth order of nginx
  * (each period spreads every server as evenly as its weight allows), laid out once when the
  * snapshot is built (model/turns.h); at run time a turn is one number taken from a counter that all
- * workers share, so the spread is exact over workers and costs one atomic addition.
+ * workers share, so the spread is exact over workers and costs one atomic addition. Least
+ * connections looks at counts that all workers share.
  */
 #ifndef BALANCE_BALANCE_H
 #define BALANCE_BALANCE_H
@@ -30,5 +31,13 @@ uint32_t round_robin_carry(const struct snapshot *old, const struct snapshot_rul
  */
 uint32_t round_robin_choose(const struct snapshot *snapshot, const struct snapshot_rule *rule,
 			    uint64_t turn, const uint32_t *tried, size_t tried_count);
+
+/*
+ * The target with the lowest active / weight; equal ones by turn. `active` has one count for each
+ * target of the rule, in the order of its run. Otherwise as round_robin_choose.
+ */
+uint32_t least_conn_choose(const struct snapshot *snapshot, const struct snapshot_rule *rule,
+			   uint64_t turn, const uint32_t *active, const uint32_t *tried,
+			   size_t tried_count);
 
 #endif

@@ -47,6 +47,11 @@ ssize_t stream_from_pipe(struct stream *stream, int pipe_fd, size_t size);
 bool stream_is_quiet(struct stream *stream);
 /* True when bytes wait to be read. Costs a system call. */
 bool stream_has_input(struct stream *stream);
+/* The address that the peer connected to. -errno. */
+int stream_local(const struct stream *stream, struct address *ret_address);
+/* Asks a silent peer from time to time whether it is still there; one that is not breaks the stream
+ * after about two minutes. Four system calls. */
+void stream_keep_probing(struct stream *stream);
 /* No more bytes to the peer (FIN). */
 void stream_finish(struct stream *stream);
 /* The next io_close resets the connection (RST) instead of ending it in order. */

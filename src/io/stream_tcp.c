@@ -11,6 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define PROBE_IDLE_S 60
+#define PROBE_INTERVAL_S 15
+#define PROBES 4
+
 static void no_delay(int fd)
 {
 	int on = 1;
@@ -154,6 +158,31 @@ bool stream_has_input(struct stream *stream)
 	char byte;
 
 	return recv(stream->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+int stream_local(const struct stream *stream, struct address *ret_address)
+{
+	struct sockaddr_storage storage;
+	socklen_t size = sizeof(storage);
+
+	if (getsockname(stream->source.fd, (struct sockaddr *)&storage, &size) < 0)
+		return -errno;
+	return address_from_sockaddr(&storage, ret_address);
+}
+
+static void set_number(int fd, int level, int name, int value)
+{
+	setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+void stream_keep_probing(struct stream *stream)
+{
+	int fd = stream->source.fd;
+
+	set_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_IDLE_S);
+	set_number(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_INTERVAL_S);
+	set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	set_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 void stream_finish(struct stream *stream)

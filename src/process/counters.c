@@ -53,6 +53,16 @@ static const char *const names[COUNTERS_USED] = {
 	[COUNTER_UDP_FLOWS_FULL] = "udp_flows_full",
 	[COUNTER_UDP_DROPPED] = "udp_dropped",
 	[COUNTER_UDP_UNREACHABLE] = "udp_unreachable",
+	[COUNTER_L4_STOPPED] = "l4_stopped",
+	[COUNTER_HTTP_301] = "http_301",
+	[COUNTER_HTTP_400_BODY] = "http_400_body",
+	[COUNTER_HTTP_400_ROOF] = "http_400_roof",
+	[COUNTER_HTTP_431_FIELDS] = "http_431_fields",
+	[COUNTER_HTTP_502_ROOF] = "http_502_roof",
+	[COUNTER_HTTP_503_ROOM] = "http_503_room",
+	[COUNTER_HTTP_504_SEND] = "http_504_send",
+	[COUNTER_HTTP_CUT] = "http_cut",
+	[COUNTER_HTTP_TUNNEL_IDLE] = "http_tunnel_idle",
 };
 
 const char *counter_name(enum counter counter)

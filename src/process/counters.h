@@ -67,6 +67,18 @@ enum counter {
 	COUNTER_UDP_FLOWS_FULL, /* datagrams of new flows dropped: the table was full */
 	COUNTER_UDP_DROPPED, /* datagrams that could not be passed on */
 	COUNTER_UDP_UNREACHABLE, /* ICMP port unreachable from a target */
+	COUNTER_L4_STOPPED, /* still open when the process's grace was over */
+
+	/* HTTP, the finer causes. */
+	COUNTER_HTTP_301,
+	COUNTER_HTTP_400_BODY, /* bad chunks or trailers */
+	COUNTER_HTTP_400_ROOF, /* chunk lines or trailers above their roof */
+	COUNTER_HTTP_431_FIELDS, /* too many; COUNTER_HTTP_431: too many bytes */
+	COUNTER_HTTP_502_ROOF, /* a target's head, interim answers, chunk lines, trailers */
+	COUNTER_HTTP_503_ROOM, /* descriptors, ports or memory ran out */
+	COUNTER_HTTP_504_SEND, /* the target took nothing */
+	COUNTER_HTTP_CUT, /* answers that broke off or broke the rules within their body */
+	COUNTER_HTTP_TUNNEL_IDLE, /* tunnels on which nothing moved */
 
 	COUNTERS_USED,
 	COUNTERS_ROOM = 64, /* the region's; COUNTERS_USED stays below */

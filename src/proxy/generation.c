@@ -14,11 +14,11 @@
 /* The row of the old snapshot that is the same rule: slots are unique within one snapshot. */
 static uint32_t *rows_by_slot(const struct snapshot *snapshot)
 {
-	uint32_t *rows = malloc(LIMIT_RULES * sizeof(*rows));
+	uint32_t *rows = malloc(LIMIT_TURNS * sizeof(*rows));
 
 	if (!rows)
 		return NULL;
-	memset(rows, 0xff, LIMIT_RULES * sizeof(*rows));
+	memset(rows, 0xff, LIMIT_TURNS * sizeof(*rows));
 	for (uint32_t i = 0; i < snapshot->rule_count; i++)
 		rows[snapshot->rules[i].slot] = i;
 	return rows;
@@ -114,6 +114,60 @@ static int offsets_make(struct generation *generation, const struct generation *
 	return 0;
 }
 
+/*
+ * What the last owner of a slot left is not its new one's. Control gives a slot away only after a
+ * generation without the old owner was live everywhere, so nobody counts for it any more.
+ */
+static void listener_slot_own(struct regions *regions, const struct snapshot_listener *listener)
+{
+	struct region_listener *region = &regions->listeners[listener->slot];
+	uint64_t owner = atomic_load_explicit(&region->number, memory_order_relaxed);
+
+	if (owner == listener->number)
+		return;
+	for (unsigned bank = 0; bank < REGION_BANKS; bank++)
+		atomic_store_explicit(&region->connections[bank], 0, memory_order_relaxed);
+	atomic_store_explicit(&region->second, 0, memory_order_relaxed);
+	atomic_store_explicit(&region->number, listener->number, memory_order_relaxed);
+	for (unsigned worker = 0; owner && worker < LIMIT_WORKERS; worker++) {
+		struct counters *counters = &regions->counters[worker][listener->slot];
+
+		for (unsigned i = 0; i < COUNTERS_USED; i++)
+			atomic_store_explicit(&counters->values[i], 0, memory_order_relaxed);
+	}
+}
+
+/* Newcomers among the targets find their count empty. The keeper emptied the whole bank of a proxy
+ * that just began. */
+static int target_slots_own(struct regions *regions, const struct snapshot *snapshot,
+			    const struct snapshot *previous)
+{
+	uint64_t *owners = calloc(LIMIT_TARGETS, sizeof(*owners));
+
+	if (!owners)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < previous->target_count; i++)
+		owners[previous->targets[i].slot] = previous->targets[i].number;
+	for (uint32_t i = 0; i < snapshot->target_count; i++) {
+		const struct snapshot_target *target = &snapshot->targets[i];
+
+		for (unsigned bank = 0;
+		     owners[target->slot] != target->number && bank < REGION_BANKS; bank++)
+			atomic_store_explicit(&regions->target_connections[bank][target->slot], 0,
+					      memory_order_relaxed);
+	}
+	free(owners);
+	return 0;
+}
+
+static int slots_own(struct regions *regions, const struct snapshot *snapshot,
+		     const struct generation *previous)
+{
+	for (uint32_t i = 0; i < snapshot->listener_count; i++)
+		listener_slot_own(regions, &snapshot->listeners[i]);
+	return previous ? target_slots_own(regions, snapshot, &previous->snapshot) : 0;
+}
+
 int generation_open(int fd, const struct generation *previous, struct regions *regions,
 		    struct generation **ret, char *why, size_t why_size)
 {
@@ -130,6 +184,8 @@ int generation_open(int fd, const struct generation *previous, struct regions *r
 	generation->number = generation->snapshot.header->generation;
 	atomic_init(&generation->references, 1);
 	result = offsets_make(generation, previous, regions);
+	if (result == 0)
+		result = slots_own(regions, &generation->snapshot, previous);
 	if (result < 0) {
 		generation_unpin(generation);
 		return result;

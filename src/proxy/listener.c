@@ -13,8 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/words.h"
 #include "process/log.h"
 #include "proxy/connection.h"
+#include "proxy/tcp.h"
+#include "proxy/udp.h"
 #include "proxy/worker.h"
 
 #define ACCEPTS_A_TURN 64 /* then the loop looks at the others */
@@ -101,10 +104,19 @@ void sockets_deliver(struct sockets *sockets, uint64_t sequence)
 	pthread_mutex_unlock(&sockets->lock);
 }
 
+static void socket_close(struct proxy_listener *listener)
+{
+	if (listener->source.fd < 0)
+		return;
+	io_close(listener->worker->io, &listener->source);
+	descriptors_count(listener->worker->descriptors, -1);
+}
+
 void listener_unreference(struct proxy_listener *listener)
 {
 	if (--listener->references)
 		return;
+	socket_close(listener);
 	list_remove(&listener->link);
 	list_remove(&listener->pause_link);
 	free(listener);
@@ -114,6 +126,7 @@ static void listener_pause(struct proxy_listener *listener)
 {
 	struct worker *worker = listener->worker;
 
+	counter_add(&worker->counters[listener->slot], COUNTER_ACCEPT_PAUSED, 1);
 	io_remove(worker->io, &listener->source);
 	list_append(&worker->paused, &listener->pause_link);
 	if (!worker->pause_timer.deadline_ms)
@@ -151,9 +164,15 @@ static int listener_accept(struct proxy_listener *listener)
 	if (!descriptors_have_room(worker->descriptors))
 		return -EMFILE;
 	result = stream_accept(listener->source.fd, &stream, &peer);
-	if (result == 0)
-		connection_open(worker, listener, &stream, &peer);
-	return result;
+	if (result < 0)
+		return result;
+	if (listener->protocol == PROTOCOL_TCP) {
+		tcp_open(worker, listener, &stream, &peer);
+		return 0;
+	}
+	counter_add(&worker->counters[listener->slot], COUNTER_CONNECTIONS, 1);
+	connection_open(worker, listener, &stream, &peer);
+	return 0;
 }
 
 static bool is_out_of_room(int error)
@@ -165,6 +184,10 @@ static void listener_ready(struct io_source *source)
 {
 	struct proxy_listener *listener = list_entry(source, struct proxy_listener, source);
 
+	if (listener->protocol == PROTOCOL_UDP) {
+		udp_ready(listener);
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int result = listener_accept(listener);
 
@@ -186,6 +209,7 @@ static void listener_open(struct worker *worker, uint64_t number, int fd)
 		io_source_init(&listener->source, fd, listener_ready);
 		list_init(&listener->link);
 		list_init(&listener->pause_link);
+		list_init(&listener->connections);
 		listener->worker = worker;
 		listener->number = number;
 		listener->references = 1;
@@ -223,22 +247,27 @@ struct proxy_listener *listener_successor(const struct proxy_listener *listener)
 static void listener_close(struct proxy_listener *listener)
 {
 	/* Deleted before this worker ever saw it: nobody was promised anything. */
-	bool was_live = listener->address.family != ADDRESS_NONE;
+	bool was_live = listener->protocol != 0;
+	bool is_udp = listener->protocol == PROTOCOL_UDP;
 
-	if (listener->source.fd < 0)
+	if (listener->is_closed)
 		return;
-	for (int i = 0; was_live && i < ACCEPTS_AT_END && !listener_successor(listener); i++) {
+	for (int i = 0; was_live && !is_udp && i < ACCEPTS_AT_END && !listener_successor(listener);
+	     i++) {
 		int result = listener_accept(listener);
 
 		if (result == -EAGAIN || is_out_of_room(result))
 			break;
 	}
+	listener->is_closed = true;
 	list_remove(&listener->pause_link);
 	/* The keeper holds the same socket, so closing our descriptor does not take it out of
 	 * epoll. */
 	io_remove(listener->worker->io, &listener->source);
-	io_close(listener->worker->io, &listener->source);
-	descriptors_count(listener->worker->descriptors, -1);
+	if (is_udp)
+		udp_close(listener);
+	else
+		socket_close(listener);
 	listener_unreference(listener);
 }
 
@@ -260,7 +289,7 @@ static struct proxy_listener *listener_find(struct worker *worker, uint64_t numb
 	     link = link->next) {
 		struct proxy_listener *listener = list_entry(link, struct proxy_listener, link);
 
-		if (listener->number == number && listener->source.fd >= 0)
+		if (listener->number == number && !listener->is_closed)
 			return listener;
 	}
 	return NULL;
@@ -308,14 +337,25 @@ static void listener_set_row(struct proxy_listener *listener, const struct snaps
 	struct numbered_row key = { .number = listener->number };
 	const struct numbered_row *found =
 		bsearch(&key, rows, snapshot->listener_count, sizeof(*rows), numbered_compare);
+	const struct snapshot_listener *row;
 
 	listener->row = found ? found->row : SNAPSHOT_NONE;
 	if (!found)
 		return;
-	listener->address = snapshot->listeners[found->row].address;
+	row = &snapshot->listeners[found->row];
+	listener->slot = row->slot;
+	listener->protocol = row->protocol;
+	listener->address = row->address;
 	listener->port_size = (uint8_t)snprintf(listener->port_text, sizeof(listener->port_text),
 						"%u", listener->address.port);
 	address_format(&listener->address, listener->host_text);
+}
+
+/* Rows of another generation would be read, or nobody would: the keeper starts us anew. */
+static _Noreturn void out_of_memory(const char *doing)
+{
+	log_event(LOG_LEVEL_ERROR, "out_of_memory", "doing", doing, NULL);
+	abort();
 }
 
 void listeners_adopt(struct worker *worker, uint64_t sequence)
@@ -324,16 +364,20 @@ void listeners_adopt(struct worker *worker, uint64_t sequence)
 	struct numbered_row *rows = calloc(snapshot->listener_count + 1, sizeof(*rows));
 	struct list *link;
 
-	if (!rows) {
-		log_event(LOG_LEVEL_ERROR, "out_of_memory", "doing", "listeners_adopt", NULL);
-		abort(); /* rows of another generation would be read: the keeper starts us anew */
-	}
+	if (!rows)
+		out_of_memory("listeners_adopt");
 	for (uint32_t i = 0; i < snapshot->listener_count; i++)
 		rows[i] = (struct numbered_row){ snapshot->listeners[i].number, i };
 	qsort(rows, snapshot->listener_count, sizeof(*rows), numbered_compare);
 	sockets_take(worker, sequence);
-	for (link = worker->listeners.next; link != &worker->listeners; link = link->next)
-		listener_set_row(list_entry(link, struct proxy_listener, link), snapshot, rows);
+	for (link = worker->listeners.next; link != &worker->listeners; link = link->next) {
+		struct proxy_listener *listener = list_entry(link, struct proxy_listener, link);
+
+		listener_set_row(listener, snapshot, rows);
+		if (listener->row != SNAPSHOT_NONE && listener->protocol == PROTOCOL_UDP &&
+		    !listener->udp && udp_open(worker, listener) < 0)
+			out_of_memory("udp_open");
+	}
 	free(rows);
 	link = worker->listeners.next;
 	while (link != &worker->listeners) {

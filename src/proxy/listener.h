@@ -12,6 +12,7 @@
 #include "io/io.h"
 
 struct worker;
+struct udp_table;
 
 /* Sockets that the keeper sent and no worker took yet. Made by the main thread; any thread may call
  * with it. */
@@ -24,7 +25,21 @@ int sockets_put(struct sockets *sockets, uint64_t listener, uint32_t worker, int
  * adopt. */
 void sockets_deliver(struct sockets *sockets, uint64_t sequence);
 
-/* A listening socket in a worker's loop. Named apart from the model's noun. */
+/* Of a TCP listener: what open connections have to be told of when a generation brings another
+ * (proxy/tcp_adopt.c). */
+struct tcp_changes {
+	uint64_t targets; /* a mark of which ones there are */
+	uint64_t session; /* time and epoch of persistence */
+	uint32_t idle_timeout_ms;
+	bool resets_deregistered;
+	bool has_switch; /* one of the Reschedule ones */
+};
+
+/*
+ * A listening socket in a worker's loop. Named apart from the model's noun. The socket of a TCP or
+ * HTTP listener is closed when it leaves the loop; a UDP listener's stays open for answers until
+ * the last flow lets go.
+ */
 struct proxy_listener {
 	struct io_source source;
 	struct list link;
@@ -32,7 +47,15 @@ struct proxy_listener {
 	struct worker *worker;
 	uint64_t number;
 	uint32_t row; /* in the current generation, or SNAPSHOT_NONE: it was deleted */
-	uint32_t references; /* open connections, and one while the socket is open */
+	uint32_t
+		references; /* open connections or flows, and one while the socket is in the loop */
+	/* What the row said last, also of a deleted one: */
+	uint32_t slot;
+	uint8_t protocol; /* enum protocol; 0 = it had no row yet */
+	struct tcp_changes tcp;
+	struct list connections; /* layer 4: struct tcp_connection */
+	struct udp_table *udp; /* proxy/udp.c's; NULL before udp_open */
+	bool is_closed; /* the socket left the loop */
 	struct address address;
 	uint8_t port_size;
 	char port_text[6]; /* for X-Forwarded-Port */

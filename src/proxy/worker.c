@@ -16,6 +16,8 @@
 #include "process/log.h"
 #include "proxy/connection.h"
 #include "proxy/listener.h"
+#include "proxy/tcp.h"
+#include "proxy/udp.h"
 
 #define SHIFTED_TURN_MS 100 /* how often a loop looks when a test moves the clock */
 #define DESCRIPTORS_MOST (1u << 24) /* a limit may be "infinity" */
@@ -101,6 +103,8 @@ static void worker_adopt(struct worker *worker, struct generation *generation, u
 	if (worker->is_stopping)
 		listeners_close(worker); /* nothing is opened any more */
 	upstream_forget_gone(worker);
+	tcp_adopt(worker);
+	udp_adopt(worker);
 	generation_use_unpin(old);
 	atomic_store_explicit(&worker->adopted, sequence, memory_order_release);
 	done_tell(worker);
@@ -112,6 +116,7 @@ static void grace_fire(struct timer *timer)
 
 	while (!list_is_empty(&worker->connections))
 		connection_close(list_entry(worker->connections.next, struct connection, link));
+	tcp_close_all(worker);
 }
 
 static void worker_stop(struct worker *worker, int64_t grace_ms)
@@ -164,7 +169,7 @@ bool worker_turn(struct worker *worker)
 {
 	int timeout_ms = timer_wheel_timeout_ms(&worker->wheel, clock_boot_ms());
 
-	if (worker->is_stopping && list_is_empty(&worker->connections)) {
+	if (worker->is_stopping && !worker->connection_count) {
 		worker_end(worker);
 		return false;
 	}
@@ -207,7 +212,10 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 {
 	*worker = (struct worker){
 		.index = setup->index,
+		.bank = setup->bank,
 		.regions = setup->regions,
+		.sessions = setup->sessions,
+		.counters = setup->regions->counters[setup->index],
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,

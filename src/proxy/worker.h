@@ -36,6 +36,9 @@ struct worker {
 	struct buffer_stock buffers;
 	struct token_box *tokens;
 	struct regions *regions;
+	struct session_table *sessions; /* NULL: nobody is pinned (tests) */
+	struct counters *counters; /* this worker's column, by listener slot */
+	unsigned bank; /* of the counts of what is open: below REGION_BANKS */
 	struct sockets *sockets;
 	int done_fd; /* an eventfd of the main thread: written after a generation was adopted, and
 			at the end */
@@ -50,7 +53,7 @@ struct worker {
 	struct list listeners; /* struct listener */
 	struct list paused; /* listeners that wait for descriptors */
 	struct list connections; /* struct connection: all that live */
-	uint32_t connection_count;
+	uint32_t connection_count; /* those, and the TCP ones, which hang at their listeners */
 	struct descriptors *descriptors;
 	struct list graves; /* what died in this turn: freed at its end */
 	struct upstream_table upstreams;
@@ -100,7 +103,9 @@ static inline void descriptors_count(struct descriptors *descriptors, int change
 
 struct worker_setup {
 	unsigned index;
+	unsigned bank;
 	struct regions *regions;
+	struct session_table *sessions; /* may be NULL */
 	struct sockets *sockets;
 	struct descriptors *descriptors;
 	int done_fd;
