@@ -44,7 +44,7 @@ int store_insert_instance(struct store *store, struct instance *instance);
 int store_insert_listener(struct store *store, const struct instance *parent,
 			  struct listener *listener);
 int store_insert_rule(struct store *store, const struct listener *parent, struct rule *rule);
-/* Exactly one of the parents. */
+/* Exactly one of the parents: a TCP or UDP listener, or a rule. */
 int store_insert_target(struct store *store, const struct listener *listener,
 			const struct rule *rule, struct target *target);
 int store_update_instance(struct store *store, const struct instance *instance);

@@ -11,12 +11,14 @@
 
 #include "control/store.h"
 #include "control/store_row.h"
+#include "control/store_slots.h"
 
 #define STORE_APPLICATION_ID 0x53544941 /* "STIA": the file says whose it is */
 #define STORE_BUSY_TIMEOUT_MS 2000 /* another process (a backup) holds the lock: wait this long */
 #define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
 
-extern const char schema_sql[], schema_custom_sql[]; /* *.sql, embedded by the build */
+/* *.sql, embedded by the build. */
+extern const char schema_sql[], schema_custom_sql[], schema_layer4_sql[];
 
 enum statement {
 	STATEMENT_GET_NUMBER,
@@ -31,6 +33,8 @@ enum statement {
 	STATEMENT_INSERT_LISTENER,
 	STATEMENT_UPDATE_LISTENER,
 	STATEMENT_DELETE_LISTENER,
+	STATEMENT_INSERT_LAYER4,
+	STATEMENT_UPDATE_LAYER4,
 	STATEMENT_INSERT_RULE,
 	STATEMENT_UPDATE_RULE,
 	STATEMENT_DELETE_RULE,
@@ -49,6 +53,7 @@ enum statement {
 	STATEMENT_LOAD_INSTANCES,
 	STATEMENT_LOAD_TAGS,
 	STATEMENT_LOAD_LISTENERS,
+	STATEMENT_LOAD_LAYER4,
 	STATEMENT_LOAD_RULES,
 	STATEMENT_LOAD_TARGETS,
 	STATEMENT_LOAD_CUSTOMS,
@@ -74,15 +79,6 @@ enum statement {
 };
 
 extern const char *const statement_texts[STATEMENT_COUNT]; /* store_statements.c */
-
-enum slot_kind { SLOT_LISTENER = 1, SLOT_RULE, SLOT_TARGET, SLOT_KINDS };
-
-/* A bit per slot: used by a noun, or freed and waiting for a newer generation (freed_slot). */
-struct slots {
-	uint64_t *words;
-	uint32_t most;
-	uint32_t lowest; /* no free slot below it */
-};
 
 struct store {
 	sqlite3 *database;
@@ -137,14 +133,5 @@ int store_query(struct store *store, const struct query *query, void *context);
 
 /* Logs the database's complaint and returns the -errno for it. */
 int store_error(struct store *store, int result, const char *doing);
-
-/* store_slots.c */
-int slots_init(struct slots slots[SLOT_KINDS]);
-void slots_done(struct slots slots[SLOT_KINDS]);
-/* -EDQUOT */
-int slots_take(struct slots *slots, uint32_t *ret_slot);
-void slots_release(struct slots *slots, uint32_t slot);
-/* Bitmaps from what the database holds: after opening and after a rollback. */
-int store_load_slots(struct store *store);
 
 #endif

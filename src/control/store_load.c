@@ -255,25 +255,44 @@ static int load_custom_binding(struct row *row, void *context)
 	return 0;
 }
 
-static void read_listener(struct row *row, struct listener *listener)
+static void check_listener(struct row *row, const struct listener *listener)
 {
 	struct problem problem = { 0 };
+
+	row_check(row, 4, validate_name(listener->name, "name", &problem), &problem);
+	row_check(row, 8, validate_session_expire(listener->session_expire_s, "session", &problem),
+		  &problem);
+	row_check(row, 8,
+		  validate_session_scheduler(listener->session_expire_s,
+					     (enum scheduler)listener->scheduler, "session",
+					     &problem),
+		  &problem);
+}
+
+static void read_listener(struct row *row, struct listener *listener)
+{
+	bool is_layer4;
 
 	listener->number = row_number(row, 0);
 	row_id(row, 1, "lbl-", listener->id);
 	listener->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_LISTENERS - 1);
 	set_text(row, 4, LIMIT_NAME_BYTES, &listener->name);
+	listener->protocol = (uint8_t)row_integer(row, 5, PROTOCOL_HTTP, PROTOCOL_QUIC);
+	is_layer4 = protocol_is_layer4((enum protocol)listener->protocol);
 	/* The other protocols are not built: nothing of ours wrote them. */
-	listener->protocol = (uint8_t)row_integer(row, 5, PROTOCOL_HTTP, PROTOCOL_HTTP);
+	if (listener->protocol != PROTOCOL_HTTP && !is_layer4)
+		row_bad(row, 5, "a protocol that this version does not serve");
 	listener->port = (uint16_t)row_integer(row, 6, 1, UINT16_MAX);
-	listener->scheduler = (uint8_t)row_integer(row, 7, SCHEDULER_WRR, SCHEDULER_WRR);
-	listener->session_expire_s = (uint32_t)row_integer(row, 8, 0, 0);
-	listener->has_keepalive = row_integer(row, 9, 0, 1) != 0;
-	set_text(row, 10, LIMIT_DOMAIN, &listener->default_domain);
-	row_health(row, 11, PROTOCOL_HTTP, &listener->health_check);
+	listener->scheduler = (uint8_t)row_integer(
+		row, 7, SCHEDULER_WRR, is_layer4 ? SCHEDULER_LEAST_CONN : SCHEDULER_WRR);
+	listener->session_expire_s =
+		(uint32_t)row_integer(row, 8, 0, is_layer4 ? SESSION_EXPIRE_MOST_S : 0);
+	listener->has_keepalive = row_integer(row, 9, 0, is_layer4 ? 0 : 1) != 0;
+	set_text(row, 10, is_layer4 ? 0 : LIMIT_DOMAIN, &listener->default_domain);
+	row_health(row, 11, (enum protocol)listener->protocol, &listener->health_check);
 	listener->created_at = row_integer(row, 12, 0, TIME_MOST);
 	if (row->error == 0)
-		row_check(row, 4, validate_name(listener->name, "name", &problem), &problem);
+		check_listener(row, listener);
 }
 
 static int load_listener(struct row *row, void *context)
@@ -296,6 +315,39 @@ static int load_listener(struct row *row, void *context)
 		return row->error;
 	}
 	return parents_add(&load->listeners, listener);
+}
+
+static int load_layer4(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct listener *listener =
+		find_number(load->listeners.nouns, load->listeners.count, row_number(row, 0));
+	struct layer4 layer4 = {
+		.idle_timeout_s = (uint32_t)row_integer(row, 1, 1, UINT32_MAX),
+		.max_conn = (int32_t)row_integer(row, 2, -1, MAX_CONN_MOST),
+		.max_cps = (int32_t)row_integer(row, 3, -1, MAX_CONN_MOST),
+		.reschedule_start_s = (uint16_t)row_integer(row, 4, 0, RESCHEDULE_MOST_S),
+		.reschedule_interval_s = (uint16_t)row_integer(row, 5, 0, RESCHEDULE_MOST_S),
+		.udp_responses = (uint16_t)row_integer(row, 6, 0, UDP_RESPONSES_MOST),
+		.session_epoch = (uint16_t)row_integer(row, 7, 0, UINT16_MAX),
+		.resets_deregistered = row_integer(row, 8, 0, 1) != 0,
+		.reschedules_zero_weight = row_integer(row, 9, 0, 1) != 0,
+		.reschedules_unhealthy = row_integer(row, 10, 0, 1) != 0,
+		.reschedules_expand = row_integer(row, 11, 0, 1) != 0,
+		.has_proxy_protocol = row_integer(row, 12, 0, 1) != 0,
+	};
+	struct problem problem = { 0 };
+
+	if (!listener)
+		return row_bad(row, 0, "no such listener");
+	if (!protocol_is_layer4((enum protocol)listener->protocol))
+		return row_bad(row, 0, "its listener is neither TCP nor UDP");
+	if (row->error == 0)
+		row_check(row, 0,
+			  validate_layer4(&layer4, (enum protocol)listener->protocol, "", &problem),
+			  &problem);
+	listener->layer4 = layer4;
+	return row->error;
 }
 
 static void check_rule(struct row *row, const struct rule *rule)
@@ -344,6 +396,8 @@ static int load_rule(struct row *row, void *context)
 
 	if (!listener)
 		return row_bad(row, 2, "no such listener");
+	if (protocol_is_layer4((enum protocol)listener->protocol))
+		return row_bad(row, 2, "a TCP or UDP listener has no rules");
 	rule = rule_new();
 	if (!rule)
 		return -ENOMEM;
@@ -370,22 +424,34 @@ static void read_target(struct row *row, struct target *target)
 	target->created_at = row_integer(row, 8, 0, TIME_MOST);
 }
 
+static int add_target(struct row *row, const struct load *load, struct target *target)
+{
+	bool is_layer4 = !row_is_null(row, 1);
+	int column = is_layer4 ? 1 : 2;
+	const struct parents *parents = is_layer4 ? &load->listeners : &load->rules;
+	void *parent = find_number(parents->nouns, parents->count, row_number(row, column));
+	struct listener *listener = is_layer4 ? parent : NULL;
+	struct rule *rule = is_layer4 ? NULL : parent;
+
+	if (!parent)
+		return row_bad(row, column, is_layer4 ? "no such listener" : "no such rule");
+	if (listener && !protocol_is_layer4((enum protocol)listener->protocol))
+		return row_bad(row, column, "its listener is neither TCP nor UDP");
+	if ((listener ? listener->target_count : rule->target_count) >= LIMIT_TARGETS_PER_RULE)
+		return row_bad(row, column, "too many servers behind one rule or listener");
+	return listener ? listener_add_target(listener, target) : rule_add_target(rule, target);
+}
+
 static int load_target(struct row *row, void *context)
 {
 	struct load *load = context;
-	struct rule *rule = find_number(load->rules.nouns, load->rules.count, row_number(row, 2));
-	struct target *target;
+	struct target *target = target_new();
 
-	if (!rule)
-		return row_bad(row, 2, "no such rule");
-	target = target_new();
 	if (!target)
 		return -ENOMEM;
 	read_target(row, target);
-	if (row->error == 0 && rule->target_count >= LIMIT_TARGETS_PER_RULE)
-		row_bad(row, 2, "too many servers behind one rule");
 	if (row->error == 0)
-		row->error = rule_add_target(rule, target);
+		row->error = add_target(row, load, target);
 	if (row->error != 0)
 		target_free(target);
 	return row->error;
@@ -440,6 +506,9 @@ static int check_whole(const struct load *load)
 		if (*listener->default_domain && !has_domain(listener, listener->default_domain))
 			return refuse_listener(listener, "default_domain",
 					       "no rule has this domain");
+		if (protocol_is_layer4((enum protocol)listener->protocol) &&
+		    listener->layer4.idle_timeout_s == 0)
+			return refuse_listener(listener, "protocol", "no row of layer4 is its own");
 	}
 	conflict = ports_check(load->model);
 	return conflict ? refuse_listener(conflict, "port", "another listener has it") : 0;
@@ -455,6 +524,7 @@ int store_load(struct store *store, struct model *ret)
 		{ STATEMENT_LOAD_CUSTOMS, "custom_configuration", load_custom },
 		{ STATEMENT_LOAD_CUSTOM_BINDINGS, "custom_binding", load_custom_binding },
 		{ STATEMENT_LOAD_LISTENERS, "listener", load_listener },
+		{ STATEMENT_LOAD_LAYER4, "layer4", load_layer4 },
 		{ STATEMENT_LOAD_RULES, "rule", load_rule },
 		{ STATEMENT_LOAD_TARGETS, "target", load_target },
 		{ STATEMENT_LOAD_COOKIE_KEYS, "cookie_key", load_cookie_key },

@@ -83,14 +83,33 @@ int store_update_instance(struct store *store, const struct instance *instance)
 			 value_text(instance->subnet_id), value_integer(instance->bandwidth_out));
 }
 
-int store_insert_listener(struct store *store, const struct instance *parent,
-			  struct listener *listener)
+/* The row of a TCP or UDP listener; the others have none. */
+static int write_layer4(struct store *store, enum statement statement,
+			const struct listener *listener, uint64_t number)
+{
+	const struct layer4 *layer4 = &listener->layer4;
+
+	if (!protocol_is_layer4((enum protocol)listener->protocol))
+		return 0;
+	return store_run(store, statement, value_number(number),
+			 value_integer(layer4->idle_timeout_s), value_integer(layer4->max_conn),
+			 value_integer(layer4->max_cps), value_integer(layer4->reschedule_start_s),
+			 value_integer(layer4->reschedule_interval_s),
+			 value_integer(layer4->udp_responses), value_integer(layer4->session_epoch),
+			 value_integer(layer4->resets_deregistered),
+			 value_integer(layer4->reschedules_zero_weight),
+			 value_integer(layer4->reschedules_unhealthy),
+			 value_integer(layer4->reschedules_expand),
+			 value_integer(layer4->has_proxy_protocol));
+}
+
+static int insert_listener_row(struct store *store, const struct instance *parent,
+			       const struct listener *listener, uint32_t slot)
 {
 	char *health = health_text(&listener->health_check);
-	uint32_t slot;
-	int error = health ? slots_take(&store->slots[SLOT_LISTENER], &slot) : -ENOMEM;
+	int error = -ENOMEM;
 
-	if (error == 0) {
+	if (health)
 		error = store_run(store, STATEMENT_INSERT_LISTENER, value_text(listener->id),
 				  value_number(parent->number), value_integer(slot),
 				  value_text(listener->name), value_integer(listener->protocol),
@@ -99,11 +118,30 @@ int store_insert_listener(struct store *store, const struct instance *parent,
 				  value_integer(listener->has_keepalive),
 				  value_text(listener->default_domain), value_text(health),
 				  value_integer(listener->created_at));
-		error = keep_slot(store, SLOT_LISTENER, error, slot, &listener->slot,
-				  &listener->number);
-	}
 	free(health);
 	return error;
+}
+
+int store_insert_listener(struct store *store, const struct instance *parent,
+			  struct listener *listener)
+{
+	uint64_t number;
+	uint32_t slot;
+	int error = slots_take(&store->slots[SLOT_LISTENER], &slot);
+
+	if (error != 0)
+		return error;
+	error = insert_listener_row(store, parent, listener, slot);
+	number = new_number(store);
+	if (error == 0)
+		error = write_layer4(store, STATEMENT_INSERT_LAYER4, listener, number);
+	if (error != 0) {
+		slots_release(&store->slots[SLOT_LISTENER], slot);
+		return error;
+	}
+	listener->number = number;
+	listener->slot = slot;
+	return 0;
 }
 
 int store_update_listener(struct store *store, const struct listener *listener)
@@ -118,6 +156,8 @@ int store_update_listener(struct store *store, const struct listener *listener)
 				  value_integer(listener->has_keepalive),
 				  value_text(listener->default_domain), value_text(health));
 	free(health);
+	if (error == 0)
+		error = write_layer4(store, STATEMENT_UPDATE_LAYER4, listener, listener->number);
 	return error;
 }
 

@@ -13,13 +13,13 @@
 #include "process/log.h"
 
 /* migrations[n] leads from version n to n + 1. Only ever appended to. */
-static const char *const migrations[] = { schema_sql, schema_custom_sql };
+static const char *const migrations[] = { schema_sql, schema_custom_sql, schema_layer4_sql };
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
 static const char *const checked_tables[] = {
 	"number",         "instance",   "tag",        "listener", "rule",
 	"target",         "freed_slot", "cookie_key", "api_key",  "custom_configuration",
-	"custom_binding",
+	"custom_binding", "layer4",
 };
 
 static int refuse(const char *reason, const char *detail)

@@ -6,6 +6,12 @@
 	"name = ?2, network = ?3, vip = ?4, is_delete_protected = ?5, passes_to_target = ?6, " \
 	"project_id = ?7, vpc_id = ?8, subnet_id = ?9, bandwidth_out = ?10"
 
+#define LAYER4_COLUMNS                                                                   \
+	"idle_timeout_s, max_conn, max_cps, reschedule_start_s, reschedule_interval_s, " \
+	"udp_responses, session_epoch, resets_deregistered, reschedules_zero_weight, "   \
+	"reschedules_unhealthy, reschedules_expand, has_proxy_protocol"
+#define LAYER4_VALUES "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+
 const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_GET_NUMBER] = "SELECT value FROM number WHERE name = ?1",
 	[STATEMENT_SET_NUMBER] = "INSERT INTO number (name, value) VALUES (?1, ?2) "
@@ -32,6 +38,10 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"UPDATE listener SET name = ?2, scheduler = ?3, session_expire_s = ?4, "
 		"has_keepalive = ?5, default_domain = ?6, health_check = ?7 WHERE number = ?1",
 	[STATEMENT_DELETE_LISTENER] = "DELETE FROM listener WHERE number = ?1",
+	[STATEMENT_INSERT_LAYER4] =
+		"INSERT INTO layer4 (listener, " LAYER4_COLUMNS ") VALUES (?1, " LAYER4_VALUES ")",
+	[STATEMENT_UPDATE_LAYER4] =
+		"UPDATE layer4 SET (" LAYER4_COLUMNS ") = (" LAYER4_VALUES ") WHERE listener = ?1",
 
 	[STATEMENT_INSERT_RULE] =
 		"INSERT INTO rule (id, listener, slot, domain, url, scheduler, forward_type, "
@@ -77,6 +87,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"SELECT number, id, instance, slot, name, protocol, port, scheduler, "
 		"session_expire_s, has_keepalive, default_domain, health_check, created_at "
 		"FROM listener ORDER BY number",
+	[STATEMENT_LOAD_LAYER4] =
+		"SELECT listener, " LAYER4_COLUMNS " FROM layer4 ORDER BY listener",
 	[STATEMENT_LOAD_RULES] =
 		"SELECT number, id, listener, slot, domain, url, scheduler, forward_type, "
 		"has_http2, strips_cookie, session_expire_s, cookie_name, health_check, "

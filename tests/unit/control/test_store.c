@@ -17,67 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/store.h"
 #include "process/log.h"
-
-struct fixture {
-	char directory[64];
-	char path[96];
-	struct store *store;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	strcpy(fixture->directory, "/tmp/setia-store-XXXXXX");
-	assert_non_null(mkdtemp(fixture->directory));
-	snprintf(fixture->path, sizeof(fixture->path), "%s/setia.db", fixture->directory);
-	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
-	*state = fixture;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
-	char path[128];
-
-	store_close(fixture->store);
-	for (int i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
-		unlink(path);
-	}
-	rmdir(fixture->directory);
-	free(fixture);
-	return 0;
-}
-
-static void reopen(struct fixture *fixture, int expected)
-{
-	fixture->store = store_close(fixture->store);
-	assert_int_equal(store_open(fixture->directory, &fixture->store), expected);
-}
-
-/* Changes the file as somebody else would, with the store closed. */
-static void tamper(struct fixture *fixture, const char *sql)
-{
-	sqlite3 *database;
-	char *message = NULL;
-
-	fixture->store = store_close(fixture->store);
-	assert_int_equal(sqlite3_open(fixture->path, &database), SQLITE_OK);
-	if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s: %s", sql, message);
-	sqlite3_close(database);
-}
-
-static void set_text(char **text, const char *value)
-{
-	free(*text);
-	*text = strdup(value);
-}
+#include "store_fixture.h"
 
 /* One instance, one listener, one rule of two servers, as the actions make them. */
 static struct target *add_target(struct fixture *fixture, struct rule *rule, const char *address)
@@ -154,7 +95,7 @@ static void comes_back_whole(void **state)
 	const struct rule *rule;
 
 	fill(fixture, &written);
-	reopen(fixture, 0);
+	store_reopen(fixture, 0);
 	assert_int_equal(store_load(fixture->store, &read), 0);
 	assert_int_equal(read.instance_count, 1);
 	assert_string_equal(read.instances[0]->name, "shop");
@@ -248,11 +189,11 @@ static void slots_wait_for_a_newer_generation(void **state)
 	assert_int_equal(store_release_slots(fixture->store, 5), 0);
 	assert_int_equal(next_target_slot(fixture, rule, "10.0.0.4:80"), 3);
 	/* Nor does a restart. */
-	reopen(fixture, 0);
+	store_reopen(fixture, 0);
 	assert_int_equal(next_target_slot(fixture, rule, "10.0.0.5:80"), 4);
 	assert_int_equal(store_release_slots(fixture->store, 6), 0);
 	assert_int_equal(next_target_slot(fixture, rule, "10.0.0.6:80"), 0);
-	reopen(fixture, 0);
+	store_reopen(fixture, 0);
 	assert_int_equal(next_target_slot(fixture, rule, "10.0.0.7:80"), 5);
 	model_done(&model);
 }
@@ -329,14 +270,16 @@ static void older_database_is_brought_up(void **state)
 	struct model model = { 0 }, read = { 0 };
 
 	fill(fixture, &model);
-	tamper(fixture, "DROP TABLE custom_binding; DROP TABLE custom_configuration;"
-			"PRAGMA user_version = 1");
+	store_tamper(
+		fixture,
+		"DROP TABLE layer4; DROP TABLE custom_binding; DROP TABLE custom_configuration;"
+		"PRAGMA user_version = 1");
 	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
 	assert_int_equal(store_load(fixture->store, &read), 0);
 	assert_int_equal(read.instance_count, 1);
 	assert_null(read.instances[0]->custom);
 	assert_int_equal(read.custom_count, 0);
-	reopen(fixture, 0);
+	store_reopen(fixture, 0);
 	model_done(&model);
 	model_done(&read);
 }
@@ -407,26 +350,8 @@ static void bad_rows_are_refused(void **state)
 
 	fill(fixture, &model);
 	model_done(&model);
-	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		struct model read = { 0 };
-		char copy[256];
-		int error;
-
-		fixture->store = store_close(fixture->store);
-		snprintf(copy, sizeof(copy), "cp %s %s.good", fixture->path, fixture->path);
-		assert_int_equal(system(copy), 0);
-		tamper(fixture, changes[i]);
-		error = store_open(fixture->directory, &fixture->store);
-		if (error == 0)
-			error = store_load(fixture->store, &read);
-		if (error != -EBADMSG)
-			fail_msg("%s: %d", changes[i], error);
-		assert_null(read.instances);
-		fixture->store = store_close(fixture->store);
-		snprintf(copy, sizeof(copy), "%s.good", fixture->path);
-		assert_int_equal(rename(copy, fixture->path), 0);
-		assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
-	}
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		store_refuses(fixture, changes[i]);
 }
 
 static void other_files_are_refused(void **state)
@@ -437,6 +362,7 @@ static void other_files_are_refused(void **state)
 		"PRAGMA application_id = 1",
 		"DROP TRIGGER rule_freed",
 		"DROP TABLE custom_binding",
+		"DROP TABLE layer4",
 		"DROP INDEX custom_binding_custom",
 		"CREATE TABLE more (a)",
 		"CREATE TRIGGER evil AFTER INSERT ON target BEGIN DELETE FROM api_key; END",
@@ -445,7 +371,7 @@ static void other_files_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		struct fixture *fixture = *state;
 
-		tamper(fixture, changes[i]);
+		store_tamper(fixture, changes[i]);
 		assert_int_equal(store_open(fixture->directory, &fixture->store), -EBADMSG);
 		assert_int_equal(unlink(fixture->path), 0);
 		assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
@@ -620,12 +546,12 @@ static void numbers_by_name(void **state)
 	assert_int_equal(number, -1);
 	assert_int_equal(store_set_number(fixture->store, "generation", 7), 0);
 	assert_int_equal(store_set_number(fixture->store, "generation", 8), 0);
-	reopen(fixture, 0);
+	store_reopen(fixture, 0);
 	assert_int_equal(store_get_number(fixture->store, "generation", &number), 0);
 	assert_int_equal(number, 8);
 }
 
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, store_set_up, store_tear_down)
 
 int main(void)
 {
