@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* argv to the command that it names; nothing else. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 #include "control/control.h"
 #include "control/document.h"
 #include "keeper/keeper.h"
+#include "process/check.h"
 #include "process/log.h"
 #include "process/options.h"
 #include "proxy/proxy.h"
@@ -52,6 +54,30 @@ static int run_proxy(int argc, char **argv)
 	return run_process(argc, argv, "proxy", proxy_main);
 }
 
+/* A new binary, started by the old keeper: see process/check.h. */
+static int run_check_upgrade(int argc, char **argv)
+{
+	struct run_options options;
+	char why[256] = "";
+	int error;
+
+	argv[0] += strlen(LABEL_PREFIX);
+	error = run_options_parse(argc, argv, &options) ? -EINVAL : 0;
+	if (error)
+		snprintf(why, sizeof(why), "it does not know these options");
+	if (!error)
+		error = clock_init();
+	if (!error)
+		error = keeper_check_upgrade(&options, why, sizeof(why));
+	if (!error)
+		error = proxy_check_upgrade(why, sizeof(why));
+	if (error)
+		dprintf(CHECK_ANSWER_FD, CHECK_NO "%s\n", why[0] ? why : strerror(-error));
+	else
+		dprintf(CHECK_ANSWER_FD, CHECK_OK "\n");
+	return error ? COMMAND_FAILED : COMMAND_DONE;
+}
+
 static int run_document_api(int argc, char **argv)
 {
 	return control_document(stdout) ? COMMAND_FAILED : COMMAND_DONE;
@@ -69,6 +95,8 @@ static const struct command {
 	{ "run", "run the load balancer", run_keeper },
 	{ "apply", "make load balancers what a YAML file says", command_apply },
 	{ "explain", "say which server would answer a request, and why", command_explain },
+	{ "status", "show how a running setia is", command_status },
+	{ "upgrade", "let a running setia go on with the binary at its path", command_upgrade },
 	{ "key", "manage the API's key pairs", command_key },
 	{ "cookie-key", "change the key that seals persistence cookies", command_cookie_key },
 	{ "demo-server", "a small web server to try things with", command_demo_server },
@@ -77,6 +105,7 @@ static const struct command {
 	{ "help", "explain a command", run_help },
 	{ "control", NULL, run_control },
 	{ "proxy", NULL, run_proxy },
+	{ CHECK_COMMAND, NULL, run_check_upgrade },
 	{ "document-api", NULL, run_document_api },
 };
 

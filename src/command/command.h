@@ -15,6 +15,8 @@ int command_key(int argc, char **argv);
 int command_cookie_key(int argc, char **argv);
 int command_demo_echo(int argc, char **argv);
 int command_demo_server(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_upgrade(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 #endif

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "process/log.h"
 
 #define CHILD_SPARE_FD 10 /* descriptors go above this before they go to their places */
@@ -44,16 +46,23 @@ static void child_plan(struct child *child, uint64_t now_ms)
 }
 
 /* Puts the descriptors in their places and closes all others. */
-static int place_descriptors(int channel, int api_socket)
+static int place_descriptors(int channel, int api_socket, int *binary)
 {
 	int spare_channel = fcntl(channel, F_DUPFD_CLOEXEC, CHILD_SPARE_FD);
 	int spare_api = api_socket < 0 ? -1 : fcntl(api_socket, F_DUPFD_CLOEXEC, CHILD_SPARE_FD);
+	int spare_binary = *binary < 0 ? -1 : fcntl(*binary, F_DUPFD_CLOEXEC, CHILD_SPARE_FD);
 	unsigned first_unused = api_socket < 0 ? CHILD_CHANNEL_FD + 1 : CHILD_API_FD + 1;
 
 	if (spare_channel < 0 || dup2(spare_channel, CHILD_CHANNEL_FD) < 0)
 		return -errno;
 	if (api_socket >= 0 && (spare_api < 0 || dup2(spare_api, CHILD_API_FD) < 0))
 		return -errno;
+	if (*binary >= 0) {
+		/* Behind the others; it closes itself with the exec. */
+		if (spare_binary < 0 || dup3(spare_binary, (int)first_unused, O_CLOEXEC) < 0)
+			return -errno;
+		*binary = (int)first_unused++;
+	}
 	/* Ours are close-on-exec; this is for what the keeper itself was started with. A kernel
 	 * without the call keeps those. */
 	close_range(first_unused, ~0u, 0);
@@ -67,7 +76,7 @@ static int place_descriptors(int channel, int api_socket)
  */
 static void set_signals(void)
 {
-	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR2 };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
 
@@ -81,10 +90,10 @@ static int become_child(const struct child *child, const struct child_setup *set
 			pid_t keeper)
 {
 	struct run_arguments arguments;
-	int error;
+	int binary = setup->binary, error;
 
 	set_signals();
-	error = place_descriptors(channel, setup->api_socket);
+	error = place_descriptors(channel, setup->api_socket, &binary);
 	if (!error && setup->identity)
 		error = privileges_drop(setup->identity);
 	if (error)
@@ -96,7 +105,10 @@ static int become_child(const struct child *child, const struct child_setup *set
 	if (getppid() != keeper)
 		return -ESRCH;
 	run_options_to_arguments(setup->options, child->name, &arguments);
-	execve("/proc/self/exe", arguments.argv, environ);
+	if (binary < 0)
+		execve("/proc/self/exe", arguments.argv, environ);
+	else
+		execveat(binary, "", arguments.argv, environ, AT_EMPTY_PATH);
 	return -errno;
 }
 
@@ -136,12 +148,35 @@ int child_start(struct child *child, const struct child_setup *setup, uint64_t n
 			  log_number((int64_t)(child->start_due_ms - now_ms)), NULL);
 		return error;
 	}
+	snprintf(child->version, sizeof(child->version), "%s", setup->version);
+	child->is_asked = false;
+	child->live = 0;
 	child->started_ms = now_ms;
+	child->started_s = clock_wall_s();
 	child->start_due_ms = CHILD_NEVER;
 	child->kill_due_ms = CHILD_NEVER;
 	log_event(LOG_LEVEL_INFO, "child_started", "child", child->name, "pid",
 		  log_number(child->pid), NULL);
 	return 0;
+}
+
+const char *child_status_text(int status)
+{
+	static _Thread_local char text[32];
+
+	if (WIFSIGNALED(status))
+		snprintf(text, sizeof(text), "signal %s", sigabbrev_np(WTERMSIG(status)) ?: "?");
+	else
+		snprintf(text, sizeof(text), "exit code %d", WEXITSTATUS(status));
+	return text;
+}
+
+/* Its successor may come at once, and is not held to account for it. */
+static void child_left(struct child *child, const char *pid, uint64_t now_ms)
+{
+	child->ends = 0;
+	child->start_due_ms = now_ms;
+	log_event(LOG_LEVEL_INFO, "child_left", "child", child->name, "pid", pid, NULL);
 }
 
 void child_ended(struct child *child, int status, uint64_t now_ms)
@@ -153,6 +188,10 @@ void child_ended(struct child *child, int status, uint64_t now_ms)
 	child_close_channel(child);
 	child->pid = 0;
 	child->kill_due_ms = CHILD_NEVER;
+	if (child->is_asked && status == 0) {
+		child_left(child, pid, now_ms);
+		return;
+	}
 	if (lived_ms >= CHILD_STEADY_MS)
 		child->ends = 0;
 	child_plan(child, now_ms);

@@ -18,15 +18,22 @@
 #define CHILD_PAUSE_MOST_MS 5000
 #define CHILD_CLOSED_MS 1000 /* for ending after the channel was closed */
 #define CHILD_NEVER UINT64_MAX
+#define CHILD_VERSION_SIZE 24
 
 struct child {
 	const char *name; /* "proxy", "control": the command word too */
 	pid_t pid; /* 0 = not running */
 	int channel; /* -1 = closed */
+	char version[CHILD_VERSION_SIZE]; /* of its binary */
+	bool is_asked; /* to end: that is no death */
 	unsigned ends; /* in a row, each before CHILD_STEADY_MS */
 	uint64_t started_ms;
+	int64_t started_s; /* wall */
 	uint64_t start_due_ms; /* while not running; CHILD_NEVER = not again */
 	uint64_t kill_due_ms; /* while running; CHILD_NEVER = it may live */
+	/* A proxy's. */
+	uint32_t incarnation; /* its bank is the lowest bit (process/regions.h) */
+	uint64_t live; /* the newest generation in force in it; 0 = none yet */
 };
 
 /* What a start needs beside the child itself. All borrowed. */
@@ -34,6 +41,8 @@ struct child_setup {
 	const struct run_options *options;
 	const struct identity *identity; /* NULL = stays the user that it is */
 	int api_socket; /* -1 = this child gets none */
+	int binary; /* -1 = the one that this process runs */
+	const char *version; /* of that */
 };
 
 /* Not started; due at once. */
@@ -42,6 +51,8 @@ void child_init(struct child *child, const char *name);
 int child_start(struct child *child, const struct child_setup *setup, uint64_t now_ms);
 /* It was reaped with `status` (waitpid): logs why, and when it starts again. */
 void child_ended(struct child *child, int status, uint64_t now_ms);
+/* A short text for people: "exit code 1", "signal KILL". One buffer per thread. */
+const char *child_status_text(int status);
 /* SIGKILL now; the channel is closed. It still has to be reaped. */
 void child_kill(struct child *child);
 void child_close_channel(struct child *child);

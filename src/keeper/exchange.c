@@ -73,16 +73,36 @@ static void send_binds(struct keeper *keeper, uint64_t generation)
 }
 
 /* The newest snapshot, behind the sockets that this proxy does not have yet. */
-static void send_newest(struct keeper *keeper)
+static void send_newest_to(struct keeper *keeper, struct child *proxy, bool with_sockets)
 {
 	const struct history_row *newest = history_newest(&keeper->history);
-	struct child *proxy = &keeper->proxy;
+	int error = 0;
 
 	if (!newest || proxy->channel < 0)
 		return;
-	if (give_up_on_failure(
-		    proxy, socket_set_send(&keeper->sockets, proxy->channel, newest->generation)))
+	if (with_sockets)
+		error = socket_set_send(&keeper->sockets, proxy->channel, newest->generation,
+					proxy->incarnation % REGION_BANKS);
+	if (give_up_on_failure(proxy, error))
 		hand(proxy, MESSAGE_SNAPSHOT, newest->generation, newest->fd);
+}
+
+/* An old proxy accepts nothing any more, but what it has follows the configuration. */
+static void send_newest(struct keeper *keeper)
+{
+	send_newest_to(keeper, &keeper->proxy, true);
+	send_newest_to(keeper, &keeper->other, keeper->upgrade.phase == UPGRADE_STARTING);
+}
+
+/* The generation in force in every proxy that accepts connections. */
+static uint64_t live_everywhere(const struct keeper *keeper)
+{
+	uint64_t live = keeper->proxy.live;
+
+	if (keeper->upgrade.phase == UPGRADE_STARTING && keeper->other.pid > 0 &&
+	    (keeper->proxy.pid == 0 || keeper->other.live < live))
+		live = keeper->other.live;
+	return live;
 }
 
 static uint64_t newest_generation(const struct keeper *keeper)
@@ -153,12 +173,17 @@ void exchange_load_last_good(struct keeper *keeper, uint64_t now_ms)
 		  log_number((int64_t)keeper->highest), NULL);
 }
 
-void exchange_greet_proxy(struct keeper *keeper)
+void exchange_greet_proxy(struct keeper *keeper, struct child *proxy)
 {
-	keeper->proxy_live = 0;
-	socket_set_forget_sent(&keeper->sockets);
-	if (hand(&keeper->proxy, MESSAGE_REGIONS, 0, keeper->regions_fd))
-		send_newest(keeper);
+	const struct child *neighbour = proxy == &keeper->proxy ? &keeper->other : &keeper->proxy;
+	const struct regions_greeting greeting = { .incarnation = proxy->incarnation,
+						   .is_alone = neighbour->pid == 0 };
+	const struct message_header header = { .type = MESSAGE_REGIONS, .size = sizeof(greeting) };
+	const int fds[] = { keeper->regions_fd, keeper->sessions_fd };
+
+	socket_set_forget_sent(&keeper->sockets, proxy->incarnation % REGION_BANKS);
+	if (give_up_on_failure(proxy, message_send(proxy->channel, &header, &greeting, fds, 2)))
+		send_newest_to(keeper, proxy, true);
 }
 
 void exchange_greet_control(struct keeper *keeper)
@@ -193,8 +218,10 @@ static void return_to_newest(struct keeper *keeper, uint64_t now_ms)
 		/* A proxy without any configuration would keep its copies of the sockets. */
 		socket_set_close_retired(&keeper->sockets, UINT64_MAX);
 		child_kill(&keeper->proxy);
-	} else if (keeper->proxy_live >= newest->generation) {
-		socket_set_close_retired(&keeper->sockets, keeper->proxy_live);
+		if (keeper->upgrade.phase == UPGRADE_STARTING)
+			child_kill(&keeper->other);
+	} else if (live_everywhere(keeper) >= newest->generation) {
+		socket_set_close_retired(&keeper->sockets, live_everywhere(keeper));
 	}
 	send_newest(keeper);
 }
@@ -216,23 +243,19 @@ static void save_good(struct keeper *keeper, const struct history_row *row)
 	keeper->saved = row->generation;
 }
 
-static void hear_live(struct keeper *keeper, uint64_t generation, uint64_t now_ms)
+void exchange_spread_live(struct keeper *keeper, uint64_t now_ms)
 {
+	uint64_t generation = live_everywhere(keeper);
 	const struct history_row *row = history_find(&keeper->history, generation);
 	size_t closed;
 
-	if (!row) {
-		/* One that newer ones have pushed out: theirs follows. */
-		log_event(LOG_LEVEL_DEBUG, "live_unknown", "generation",
-			  log_number((int64_t)generation), NULL);
-		return;
-	}
+	if (!row)
+		return; /* not everywhere yet */
 	/* First of all: nobody accepts from these any more, and what arrives until they are closed
 	 * is reset. */
 	closed = socket_set_close_retired(&keeper->sockets, generation);
 	save_good(keeper, row);
 	history_set_good(&keeper->history, generation);
-	keeper->proxy_live = generation;
 	if (generation > keeper->live) {
 		keeper->live = generation;
 		log_event(LOG_LEVEL_INFO, "snapshot_live", "generation",
@@ -249,14 +272,39 @@ static void hear_live(struct keeper *keeper, uint64_t generation, uint64_t now_m
 		keeper->told = generation;
 }
 
-static void hear_refused(struct keeper *keeper, const struct message *message, uint64_t now_ms)
+static void hear_live(struct keeper *keeper, struct child *proxy, uint64_t now_ms)
 {
+	uint64_t generation = keeper->message.header.generation;
+
+	if (!history_find(&keeper->history, generation)) {
+		/* One that newer ones have pushed out: theirs follows. */
+		log_event(LOG_LEVEL_DEBUG, "live_unknown", "generation",
+			  log_number((int64_t)generation), NULL);
+		return;
+	}
+	proxy->live = generation;
+	if (proxy == &keeper->other && keeper->upgrade.phase == UPGRADE_DRAINING)
+		return; /* it accepts nothing: nobody waits for it */
+	exchange_spread_live(keeper, now_ms);
+	if (proxy == &keeper->other)
+		upgrade_hear_live(keeper, now_ms);
+}
+
+static void hear_refused(struct keeper *keeper, const struct child *proxy, uint64_t now_ms)
+{
+	const struct message *message = &keeper->message;
 	uint64_t generation = message->header.generation;
 	char why[WHY_SIZE];
 
 	if (!history_find(&keeper->history, generation))
 		return;
 	snprintf(why, sizeof(why), "%.*s", (int)message->header.size, message->payload);
+	if (proxy == &keeper->other) {
+		/* The new binary is to blame, or the old one that cannot read what the new one
+		 * writes: never the snapshot. */
+		upgrade_hear_refused(keeper, why, now_ms);
+		return;
+	}
 	refuse(keeper, generation, why);
 	if (generation == keeper->history.good)
 		return; /* nothing better is at hand */
@@ -285,15 +333,15 @@ static void hear_publish(struct keeper *keeper, struct message *message, uint64_
 	send_newest(keeper);
 }
 
-static void dispatch(struct keeper *keeper, const struct child *from, uint64_t now_ms)
+static void dispatch(struct keeper *keeper, struct child *from, uint64_t now_ms)
 {
 	struct message *message = &keeper->message;
-	bool is_proxy = from == &keeper->proxy;
+	bool is_proxy = from != &keeper->control;
 
 	if (is_proxy && message->header.type == MESSAGE_LIVE)
-		hear_live(keeper, message->header.generation, now_ms);
+		hear_live(keeper, from, now_ms);
 	else if (is_proxy && message->header.type == MESSAGE_REFUSED)
-		hear_refused(keeper, message, now_ms);
+		hear_refused(keeper, from, now_ms);
 	else if (!is_proxy && message->header.type == MESSAGE_PUBLISH)
 		hear_publish(keeper, message, now_ms);
 	else
@@ -380,9 +428,8 @@ void exchange_send_config(struct keeper *keeper)
 		close(fd);
 }
 
-void exchange_send_stop(struct keeper *keeper, struct child *child, unsigned grace_s)
+void exchange_send_stop(struct keeper *keeper, struct child *child, struct message_stop stop)
 {
-	uint32_t payload = grace_s;
-
-	tell(child, MESSAGE_STOP, 0, &payload, sizeof(payload));
+	child->is_asked = true;
+	tell(child, MESSAGE_STOP, 0, &stop, sizeof(stop));
 }

@@ -28,6 +28,16 @@ static int fail(const char *event, const char *path, int error)
 	return error;
 }
 
+int home_resume(struct home *home, const char *data)
+{
+	int length = snprintf(home->path, sizeof(home->path), "%s", data);
+
+	if (length < 0 || (size_t)length >= sizeof(home->path))
+		return -ENAMETOOLONG;
+	length = snprintf(home->clock_path, sizeof(home->clock_path), "%s/" CLOCK_NAME, data);
+	return length < 0 || (size_t)length >= sizeof(home->clock_path) ? -ENAMETOOLONG : 0;
+}
+
 static int open_directory(struct home *home, const char *data)
 {
 	char resolved[PATH_MAX];

@@ -22,6 +22,9 @@ struct home {
 /* `identity` NULL = the directory's files stay whose they are. -errno, logged. home_done is right
  * in either case. */
 int home_open(struct home *home, const char *data, const struct identity *identity);
+/* One whose descriptors and anchor were handed over: `data` is the absolute path that home_open
+ * found. -ENAMETOOLONG. */
+int home_resume(struct home *home, const char *data);
 void home_done(struct home *home);
 /* Keeps the newest session second, so that time never runs backwards over a restart of the machine.
  * A failure is logged. */

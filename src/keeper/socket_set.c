@@ -30,6 +30,7 @@ static struct socket_entry *entry_new(const struct socket_set *set,
 		return NULL;
 	*entry = (struct socket_entry){ .number = listener->number,
 					.address = listener->address,
+					.is_datagram = protocol_is_datagram(listener->protocol),
 					.error = EAGAIN };
 	return entry;
 }
@@ -57,6 +58,11 @@ static void entry_close(struct socket_set *set, struct socket_entry *entry)
 	entry->error = EBADF;
 }
 
+static void forget_sent(struct socket_entry *entry)
+{
+	memset(entry->is_sent, 0, sizeof(entry->is_sent));
+}
+
 static void entry_open(struct socket_set *set, struct socket_entry *entry)
 {
 	int before = entry->error, error;
@@ -66,11 +72,11 @@ static void entry_open(struct socket_set *set, struct socket_entry *entry)
 	if (set->open_count + set->workers > set->open_most)
 		error = -EMFILE;
 	else
-		error = sockets_listen(&entry->address, set->workers, entry->fds);
+		error = sockets_open(&entry->address, entry->is_datagram, set->workers, entry->fds);
 	entry->error = -error;
 	if (!error) {
 		set->open_count += set->workers;
-		entry->is_sent = false;
+		forget_sent(entry);
 		log_entry(LOG_LEVEL_INFO, "listener_open", entry);
 	} else if (entry->error != before) {
 		log_entry(LOG_LEVEL_ERROR, "listener_bind_failed", entry);
@@ -102,6 +108,8 @@ static int compare_addresses(const void *a, const void *b)
 	const struct socket_entry *x = *(struct socket_entry *const *)a;
 	const struct socket_entry *y = *(struct socket_entry *const *)b;
 
+	if (x->is_datagram != y->is_datagram)
+		return x->is_datagram - y->is_datagram;
 	return memcmp(&x->address, &y->address, sizeof(x->address));
 }
 
@@ -120,7 +128,8 @@ static struct socket_entry *find_entry(const struct socket_set *set,
 			high = middle;
 	}
 	for (; low < set->count && set->entries[low]->number == listener->number; low++) {
-		if (address_equal(&set->entries[low]->address, &listener->address))
+		if (set->entries[low]->is_datagram == protocol_is_datagram(listener->protocol) &&
+		    address_equal(&set->entries[low]->address, &listener->address))
 			return set->entries[low];
 	}
 	return NULL;
@@ -128,7 +137,7 @@ static struct socket_entry *find_entry(const struct socket_set *set,
 
 static bool is_served_by_sockets(const struct snapshot_listener *listener)
 {
-	return listener->protocol == PROTOCOL_HTTP;
+	return listener->protocol == PROTOCOL_HTTP || protocol_is_layer4(listener->protocol);
 }
 
 static void free_entries(struct socket_entry **entries, size_t count)
@@ -182,7 +191,7 @@ static void mark_wanted(struct socket_set *set, const struct snapshot *snapshot)
 
 		if (entry->is_marked && entry->retired_in) {
 			/* It comes back; the proxy may have closed its copies. */
-			entry->is_sent = false;
+			forget_sent(entry);
 			entry->retired_in = 0;
 		} else if (!entry->is_marked && !entry->retired_in) {
 			entry->retired_in = snapshot->header->generation;
@@ -218,7 +227,7 @@ static void hand_over(struct socket_set *set, struct socket_entry **retired, siz
 	old = *found;
 	memcpy(entry->fds, old->fds, set->workers * sizeof(int));
 	entry->error = 0;
-	entry->is_sent = false;
+	forget_sent(entry);
 	old->error = EBADF;
 	log_entry(LOG_LEVEL_INFO, "listener_handed_over", entry);
 }
@@ -364,12 +373,12 @@ static int batch_add(struct socket_batch *batch, uint64_t listener, uint32_t wor
 	return batch->count == MESSAGE_FDS_MOST ? batch_send(batch) : 0;
 }
 
-static bool must_be_sent(const struct socket_entry *entry)
+static bool must_be_sent(const struct socket_entry *entry, unsigned bank)
 {
-	return !entry->retired_in && !entry->error && !entry->is_sent;
+	return !entry->retired_in && !entry->error && !entry->is_sent[bank];
 }
 
-int socket_set_send(struct socket_set *set, int channel, uint64_t generation)
+int socket_set_send(struct socket_set *set, int channel, uint64_t generation, unsigned bank)
 {
 	struct socket_batch batch = { .channel = channel, .generation = generation };
 	int error = 0;
@@ -377,21 +386,22 @@ int socket_set_send(struct socket_set *set, int channel, uint64_t generation)
 	for (size_t i = 0; i < set->count && !error; i++) {
 		const struct socket_entry *entry = set->entries[i];
 
-		for (unsigned worker = 0; must_be_sent(entry) && worker < set->workers && !error;
-		     worker++)
+		if (!must_be_sent(entry, bank))
+			continue;
+		for (unsigned worker = 0; worker < set->workers && !error; worker++)
 			error = batch_add(&batch, entry->number, worker, entry->fds[worker]);
 	}
 	if (!error)
 		error = batch_send(&batch);
 	for (size_t i = 0; i < set->count && !error; i++)
-		set->entries[i]->is_sent |= must_be_sent(set->entries[i]);
+		set->entries[i]->is_sent[bank] |= must_be_sent(set->entries[i], bank);
 	return error;
 }
 
-void socket_set_forget_sent(struct socket_set *set)
+void socket_set_forget_sent(struct socket_set *set, unsigned bank)
 {
 	for (size_t i = 0; i < set->count; i++)
-		set->entries[i]->is_sent = false;
+		set->entries[i]->is_sent[bank] = false;
 }
 
 size_t socket_set_binds(const struct socket_set *set, struct message_bind *out, size_t room)

@@ -13,6 +13,7 @@
 
 #include "model/snapshot.h"
 #include "process/message.h"
+#include "process/regions.h"
 
 #define SOCKET_RETRY_LEAST_MS 100 /* a predecessor may still be ending */
 #define SOCKET_RETRY_MOST_MS 2000
@@ -23,7 +24,9 @@ struct socket_entry {
 	struct address address;
 	uint64_t retired_in; /* the generation that no longer wants it; 0 = wanted */
 	int error; /* errno: not open; 0 = open */
-	bool is_sent; /* to the proxy that runs */
+	bool is_datagram; /* UDP has ports of its own */
+	bool is_sent[REGION_BANKS]; /* to the proxy that counts in this bank: two during an upgrade
+				     */
 	bool is_marked; /* while a snapshot is adopted: it wants this one */
 	int fds[]; /* one per worker; valid when open */
 };
@@ -60,16 +63,17 @@ struct socket_retry {
 /* Tries every wanted listener that is not open. */
 struct socket_retry socket_set_retry(struct socket_set *set, uint64_t now_ms);
 
-/* SOCKETS messages with all wanted ones that this proxy was not sent yet; they count as sent when
- * 0. */
-int socket_set_send(struct socket_set *set, int channel, uint64_t generation);
+/* SOCKETS messages with all wanted ones that the proxy of this bank was not sent yet; they count as
+ * sent when 0. */
+int socket_set_send(struct socket_set *set, int channel, uint64_t generation, unsigned bank);
 /* A new proxy holds none. */
-void socket_set_forget_sent(struct socket_set *set);
+void socket_set_forget_sent(struct socket_set *set, unsigned bank);
 
 /* The wanted ones that are not open; returns how many there are, also when that is above `room`. */
 size_t socket_set_binds(const struct socket_set *set, struct message_bind *out, size_t room);
 
-/* `count` listening sockets at one address, non-blocking, all or none. -errno. */
-int sockets_listen(const struct address *address, unsigned count, int *ret_fds);
+/* `count` sockets at one address, non-blocking, all or none: listening ones for connections, or
+ * ones that take datagrams. -errno. */
+int sockets_open(const struct address *address, bool is_datagram, unsigned count, int *ret_fds);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The traffic process's main thread: talks with the keeper, opens generations, hands them to the
- * workers and reports when all of them have adopted one. Owns the workers, the registry of sockets
- * and the newest generation. Ends when the keeper asks for it, or is gone.
+ * workers and reports when all of them have adopted one. Owns the workers, the registry of sockets,
+ * the newest generation and the session table's view. Ends when the keeper asks for it, or is gone.
  */
 #include "proxy/proxy.h"
 
@@ -15,14 +15,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "process/check.h"
 #include "process/log.h"
 #include "process/message.h"
 #include "proxy/listener.h"
+#include "proxy/sessions.h"
 #include "proxy/worker.h"
 
 struct proxy {
 	const struct run_options *options;
 	struct regions *regions;
+	void *session_memory;
+	size_t session_size;
+	struct session_table *table;
+	struct sessions *sessions; /* the table's housekeeper */
 	struct sockets *sockets;
 	struct worker *workers;
 	unsigned started; /* workers whose thread runs */
@@ -31,7 +37,9 @@ struct proxy {
 	uint64_t sequence; /* of the last handover */
 	uint64_t live; /* handover that the keeper was told of */
 	int done_fd;
+	bool is_waiting; /* the newest generation, for the sessions to be loaded */
 	bool is_stopping;
+	bool is_replaced; /* another one has taken over */
 	struct message message; /* scratch: 32 KiB are much for a stack */
 };
 
@@ -46,19 +54,19 @@ static int proxy_refuse(uint64_t generation, const char *why)
 	return message_send(CHILD_CHANNEL_FD, &header, why, NULL, 0);
 }
 
-static int proxy_start_workers(struct proxy *proxy, int fd)
+static int proxy_start_workers(struct proxy *proxy, unsigned bank)
 {
-	int result = regions_open(fd, &proxy->regions);
+	int result = 0;
 
-	if (result < 0)
-		return result;
 	proxy->workers = calloc(proxy->options->workers, sizeof(*proxy->workers));
 	if (!proxy->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < proxy->options->workers; i++) {
 		result = worker_init(&proxy->workers[i], &(struct worker_setup){
 								 .index = i,
+								 .bank = bank,
 								 .regions = proxy->regions,
+								 .sessions = proxy->table,
 								 .sockets = proxy->sockets,
 								 .descriptors = &proxy->descriptors,
 								 .done_fd = proxy->done_fd,
@@ -70,6 +78,47 @@ static int proxy_start_workers(struct proxy *proxy, int fd)
 		proxy->started++;
 	}
 	return 0;
+}
+
+static int proxy_open_table(struct proxy *proxy, int fd, bool is_alone)
+{
+	int result = regions_open_sessions(fd, &proxy->session_memory, &proxy->session_size);
+
+	if (result == 0)
+		result = session_table_open(proxy->session_memory, proxy->session_size,
+					    &proxy->table);
+	if (result < 0)
+		return result;
+	/* What is in the memory is newer than any file, unless nobody has read the file yet. */
+	return sessions_start(
+		&(struct sessions_setup){
+			.table = proxy->table,
+			.regions = proxy->regions,
+			.data = proxy->options->data,
+			.must_load = is_alone && !atomic_load(&proxy->regions->sessions.is_loaded),
+			.done_fd = proxy->done_fd,
+		},
+		&proxy->sessions);
+}
+
+static int proxy_take_regions(struct proxy *proxy)
+{
+	struct message *message = &proxy->message;
+	struct regions_greeting greeting;
+	int result;
+
+	if (message->fd_count != 2 || message->header.size != sizeof(greeting) || proxy->workers) {
+		message_close_fds(message);
+		return -EBADMSG;
+	}
+	memcpy(&greeting, message->payload, sizeof(greeting));
+	result = regions_open(message->fds[0], &proxy->regions);
+	if (result == 0)
+		result = proxy_open_table(proxy, message->fds[1], greeting.is_alone);
+	message_close_fds(message);
+	if (result == 0)
+		result = proxy_start_workers(proxy, greeting.incarnation % REGION_BANKS);
+	return result;
 }
 
 static int proxy_take_sockets(struct proxy *proxy)
@@ -95,6 +144,17 @@ static int proxy_take_sockets(struct proxy *proxy)
 			log_event(LOG_LEVEL_ERROR, "socket_lost", "error", log_errno(result), NULL);
 	}
 	return 0;
+}
+
+/* To all workers, once clients find their pins. */
+static void proxy_deliver(struct proxy *proxy)
+{
+	proxy->is_waiting = !sessions_are_loaded(proxy->sessions);
+	if (proxy->is_waiting)
+		return;
+	sockets_deliver(proxy->sockets, ++proxy->sequence);
+	for (unsigned i = 0; i < proxy->started; i++)
+		worker_hand_over(&proxy->workers[i], proxy->newest, proxy->sequence);
 }
 
 static int proxy_take_snapshot(struct proxy *proxy)
@@ -124,34 +184,36 @@ static int proxy_take_snapshot(struct proxy *proxy)
 		generation_unpin(proxy->newest);
 		proxy->newest = generation;
 	}
-	sockets_deliver(proxy->sockets, ++proxy->sequence);
-	for (unsigned i = 0; i < proxy->started; i++)
-		worker_hand_over(&proxy->workers[i], proxy->newest, proxy->sequence);
+	proxy_deliver(proxy);
 	return 0;
+}
+
+static void proxy_take_stop(struct proxy *proxy)
+{
+	const struct message *message = &proxy->message;
+	struct message_stop stop = { 0 };
+
+	if (message->header.size >= sizeof(stop))
+		memcpy(&stop, message->payload, sizeof(stop));
+	proxy->is_stopping = true;
+	proxy->is_replaced = stop.is_replaced;
+	for (unsigned i = 0; i < proxy->started; i++)
+		worker_ask_to_stop(&proxy->workers[i], (int64_t)stop.grace_s * 1000);
 }
 
 static int proxy_take_message(struct proxy *proxy)
 {
 	struct message *message = &proxy->message;
-	uint32_t grace_s = 0;
-	int result = 0;
 
 	switch (message->header.type) {
 	case MESSAGE_REGIONS:
-		if (message->fd_count == 1 && !proxy->workers)
-			result = proxy_start_workers(proxy, message->fds[0]);
-		message_close_fds(message);
-		return result;
+		return proxy_take_regions(proxy);
 	case MESSAGE_SOCKETS:
 		return proxy_take_sockets(proxy);
 	case MESSAGE_SNAPSHOT:
 		return proxy_take_snapshot(proxy);
 	case MESSAGE_STOP:
-		if (message->header.size >= sizeof(grace_s))
-			memcpy(&grace_s, message->payload, sizeof(grace_s));
-		proxy->is_stopping = true;
-		for (unsigned i = 0; i < proxy->started; i++)
-			worker_ask_to_stop(&proxy->workers[i], (int64_t)grace_s * 1000);
+		proxy_take_stop(proxy);
 		return 0;
 	default:
 		message_close_fds(message);
@@ -165,10 +227,7 @@ static int proxy_take_message(struct proxy *proxy)
 static int proxy_tell_live(struct proxy *proxy)
 {
 	uint64_t slowest = proxy->sequence;
-	uint64_t count;
 
-	if (read(proxy->done_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return -errno;
 	for (unsigned i = 0; i < proxy->started; i++) {
 		uint64_t adopted =
 			atomic_load_explicit(&proxy->workers[i].adopted, memory_order_acquire);
@@ -183,6 +242,18 @@ static int proxy_tell_live(struct proxy *proxy)
 			    &(struct message_header){ .type = MESSAGE_LIVE,
 						      .generation = proxy->newest->number },
 			    NULL, NULL, 0);
+}
+
+/* A worker adopted a generation or ended, or the sessions are loaded. */
+static int proxy_hear_done(struct proxy *proxy)
+{
+	uint64_t count;
+
+	if (read(proxy->done_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return -errno;
+	if (proxy->is_waiting)
+		proxy_deliver(proxy);
+	return proxy_tell_live(proxy);
 }
 
 static bool proxy_is_ended(const struct proxy *proxy)
@@ -209,7 +280,7 @@ static int proxy_loop(struct proxy *proxy)
 		if (poll(polled, 2, -1) < 0 && errno != EINTR)
 			return -errno;
 		if (polled[1].revents)
-			result = proxy_tell_live(proxy);
+			result = proxy_hear_done(proxy);
 		if (result == 0 && polled[0].revents) {
 			result = message_receive(CHILD_CHANNEL_FD, &proxy->message);
 			if (result == 0)
@@ -232,11 +303,36 @@ static void proxy_done(struct proxy *proxy)
 	for (unsigned i = 0; i < proxy->started; i++)
 		worker_done(&proxy->workers[i]);
 	free(proxy->workers);
+	/* All pins are in the table now. */
+	sessions_stop(proxy->sessions, !proxy->is_replaced);
+	session_table_close(proxy->table);
+	regions_close_sessions(proxy->session_memory, proxy->session_size);
 	sockets_free(proxy->sockets);
 	generation_unpin(proxy->newest);
 	regions_close(proxy->regions);
 	close(proxy->done_fd);
 	free(proxy);
+}
+
+int proxy_check_upgrade(char *why, size_t why_size)
+{
+	struct session_table *table = NULL;
+	void *memory = NULL;
+	size_t size = 0;
+	int result = regions_open_sessions(CHECK_SESSIONS_FD, &memory, &size);
+	uint64_t begin = 0;
+
+	if (result == 0)
+		memcpy(&begin, memory, sizeof(begin));
+	/* Nobody has laid it out yet: that is not for a check to do. */
+	if (begin != 0)
+		result = session_table_open(memory, size, &table);
+	if (result < 0)
+		snprintf(why, why_size, "the session table: %s",
+			 result == -EBADMSG ? "it is of another version" : strerror(-result));
+	session_table_close(table);
+	regions_close_sessions(memory, size);
+	return result;
 }
 
 int proxy_main(const struct run_options *options)

@@ -107,7 +107,7 @@ static void listening_sockets_share(void **state)
 	int fds[8], clients[64];
 	unsigned workers_reached = 0;
 
-	assert_int_equal(sockets_listen(&address, 8, fds), 0);
+	assert_int_equal(sockets_open(&address, false, 8, fds), 0);
 	for (int i = 0; i < 64; i++)
 		assert_true((clients[i] = connect_to(&address)) >= 0);
 	for (int i = 0; i < 8; i++) {
@@ -146,11 +146,11 @@ static void strangers_are_seen(void **state)
 		int stranger = open_stranger(&address, options[i], true);
 
 		assert_true(stranger >= 0);
-		assert_int_equal(sockets_listen(&address, WORKERS, fds), -EADDRINUSE);
-		assert_int_equal(sockets_listen(&any, WORKERS, fds), -EADDRINUSE);
+		assert_int_equal(sockets_open(&address, false, WORKERS, fds), -EADDRINUSE);
+		assert_int_equal(sockets_open(&any, false, WORKERS, fds), -EADDRINUSE);
 		close(stranger);
 	}
-	assert_int_equal(sockets_listen(&address, WORKERS, fds), 0);
+	assert_int_equal(sockets_open(&address, false, WORKERS, fds), 0);
 	assert_int_equal(open_stranger(&address, SO_REUSEADDR, true), -1);
 	/* A connection of this life that ends in TIME_WAIT on our side does not stand in the way of
 	 * the next. */
@@ -160,7 +160,7 @@ static void strangers_are_seen(void **state)
 	close(client);
 	for (int i = 0; i < WORKERS; i++)
 		close(fds[i]);
-	assert_int_equal(sockets_listen(&address, WORKERS, fds), 0);
+	assert_int_equal(sockets_open(&address, false, WORKERS, fds), 0);
 	for (int i = 0; i < WORKERS; i++)
 		close(fds[i]);
 }
@@ -170,7 +170,7 @@ static void a_single_socket_is_not_shared(void **state)
 	struct address address = free_address("127.0.0.1");
 	int fd;
 
-	assert_int_equal(sockets_listen(&address, 1, &fd), 0);
+	assert_int_equal(sockets_open(&address, false, 1, &fd), 0);
 	assert_int_equal(open_stranger(&address, SO_REUSEPORT, true), -1);
 	close(fd);
 }
@@ -181,9 +181,9 @@ static void addresses_that_cannot_be(void **state)
 	int fds[WORKERS];
 
 	assert_int_equal(address_parse(BYTES_LITERAL("192.0.2.1:80"), &address), 0);
-	assert_int_equal(sockets_listen(&address, WORKERS, fds), -EADDRNOTAVAIL);
+	assert_int_equal(sockets_open(&address, false, WORKERS, fds), -EADDRNOTAVAIL);
 	address.family = ADDRESS_NONE;
-	assert_int_equal(sockets_listen(&address, WORKERS, fds), -EAFNOSUPPORT);
+	assert_int_equal(sockets_open(&address, false, WORKERS, fds), -EAFNOSUPPORT);
 }
 
 static void both_families_on_one_port(void **state)
@@ -193,11 +193,11 @@ static void both_families_on_one_port(void **state)
 
 	assert_int_equal(address_parse_ip(BYTES_LITERAL("::"), &v6), 0);
 	v6.port = v4.port;
-	result = sockets_listen(&v6, WORKERS, six);
+	result = sockets_open(&v6, false, WORKERS, six);
 	if (result == -EAFNOSUPPORT)
 		skip();
 	assert_int_equal(result, 0);
-	assert_int_equal(sockets_listen(&v4, WORKERS, four), 0);
+	assert_int_equal(sockets_open(&v4, false, WORKERS, four), 0);
 	for (int i = 0; i < WORKERS; i++) {
 		close(four[i]);
 		close(six[i]);
@@ -310,29 +310,29 @@ static void only_news_are_sent(void **state)
 	want_listener(&wanted, 2, b);
 	want_listener(&wanted, 3, free_address("127.0.0.3"));
 	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
-	assert_int_equal(socket_set_send(&set, ends[0], 1), 0);
+	assert_int_equal(socket_set_send(&set, ends[0], 1, 1), 0);
 	assert_int_equal(receive_sockets(ends[1], &count), 1 << 1 | 1 << 2 | 1 << 3);
 	assert_int_equal(count, 150);
-	assert_int_equal(socket_set_send(&set, ends[0], 1), 0);
+	assert_int_equal(socket_set_send(&set, ends[0], 1, 1), 0);
 	assert_int_equal(receive_sockets(ends[1], &count), 0);
 	want(&wanted, 2); /* 2's sockets become 4's; 3 retires */
 	want_listener(&wanted, 1, a);
 	want_listener(&wanted, 4, b);
 	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
-	assert_int_equal(socket_set_send(&set, ends[0], 2), 0);
+	assert_int_equal(socket_set_send(&set, ends[0], 2, 1), 0);
 	assert_int_equal(receive_sockets(ends[1], &count), 1 << 4);
 	want(&wanted, 3); /* 3 was retired and comes back */
 	want_listener(&wanted, 3, set.entries[1]->address);
 	assert_int_equal(set.entries[1]->number, 3);
 	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
-	assert_int_equal(socket_set_send(&set, ends[0], 3), 0);
+	assert_int_equal(socket_set_send(&set, ends[0], 3, 1), 0);
 	assert_int_equal(receive_sockets(ends[1], &count), 1 << 3);
-	socket_set_forget_sent(&set); /* a new proxy gets all that is wanted, and only that */
-	assert_int_equal(socket_set_send(&set, ends[0], 3), 0);
+	socket_set_forget_sent(&set, 1); /* a new proxy gets all that is wanted, and only that */
+	assert_int_equal(socket_set_send(&set, ends[0], 3, 1), 0);
 	assert_int_equal(receive_sockets(ends[1], &count), 1 << 3);
 	close(ends[1]);
-	socket_set_forget_sent(&set);
-	assert_int_equal(socket_set_send(&set, ends[0], 3), -EPIPE);
+	socket_set_forget_sent(&set, 1);
+	assert_int_equal(socket_set_send(&set, ends[0], 3, 1), -EPIPE);
 	close(ends[0]);
 	socket_set_done(&set);
 }
@@ -423,9 +423,119 @@ static void other_protocols_have_no_socket(void **state)
 	socket_set_init(&set, WORKERS, 100);
 	want(&wanted, 1);
 	want_listener(&wanted, 1, free_address("127.0.0.1"));
-	wanted.listeners[0].protocol = PROTOCOL_UDP;
+	wanted.listeners[0].protocol = PROTOCOL_QUIC;
 	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
 	assert_int_equal(set.count, 0);
+	socket_set_done(&set);
+}
+
+static int option_of(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &size), 0);
+	return value;
+}
+
+/* Many clients, each with a port of its own: the kernel spreads them, and each stays where it is.
+ */
+static void datagrams_are_spread(const struct address *address, const int *fds)
+{
+	struct sockaddr_storage storage;
+	socklen_t size = address_to_sockaddr(address, &storage);
+	unsigned got[WORKERS] = { 0 };
+	char byte;
+
+	for (int i = 0; i < 64; i++) {
+		int client = socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		unsigned before = got[0];
+
+		for (int turn = 0; turn < 2; turn++)
+			assert_int_equal(
+				sendto(client, "x", 1, 0, (struct sockaddr *)&storage, size), 1);
+		for (int worker = 0; worker < WORKERS; worker++) {
+			while (recv(fds[worker], &byte, 1, 0) == 1)
+				got[worker]++;
+		}
+		assert_true((got[0] - before) % 2 == 0);
+		close(client);
+	}
+	assert_int_equal(got[0] + got[1], 128);
+	assert_true(got[0] > 0 && got[1] > 0);
+}
+
+static void datagram_sockets(void **state)
+{
+	static const char *const ips[] = { "127.0.0.1", "::1" };
+
+	for (int i = 0; i < 2; i++) {
+		struct address address = free_address(ips[i]);
+		bool is_ipv6 = address.family == ADDRESS_IPV6;
+		struct sockaddr_storage storage;
+		socklen_t size = address_to_sockaddr(&address, &storage);
+		int fds[WORKERS], more[WORKERS], stranger, on = 1;
+
+		assert_int_equal(sockets_open(&address, true, WORKERS, fds), 0);
+		assert_int_equal(sockets_open(&address, true, WORKERS, more), -EADDRINUSE);
+		assert_int_equal(sockets_open(&address, false, WORKERS, more), 0);
+		for (int worker = 0; worker < WORKERS; worker++) {
+			assert_int_equal(
+				is_ipv6 ? option_of(fds[worker], IPPROTO_IPV6, IPV6_RECVPKTINFO)
+					: option_of(fds[worker], IPPROTO_IP, IP_PKTINFO),
+				1);
+			assert_true(fcntl(fds[worker], F_GETFL) & O_NONBLOCK);
+			assert_int_equal(fcntl(fds[worker], F_GETFD), FD_CLOEXEC);
+			close(more[worker]);
+		}
+		stranger = socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		setsockopt(stranger, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		assert_int_equal(bind(stranger, (struct sockaddr *)&storage, size), -1);
+		close(stranger);
+		datagrams_are_spread(&address, fds);
+		for (int worker = 0; worker < WORKERS; worker++)
+			close(fds[worker]);
+	}
+}
+
+static void transports_have_ports_of_their_own(void **state)
+{
+	struct address a = free_address("127.0.0.1");
+	struct socket_set set;
+	struct wanted wanted;
+	int fd;
+
+	socket_set_init(&set, WORKERS, 100);
+	want(&wanted, 1);
+	want_listener(&wanted, 1, a);
+	want_listener(&wanted, 2, a);
+	wanted.listeners[0].protocol = PROTOCOL_TCP;
+	wanted.listeners[1].protocol = PROTOCOL_UDP;
+	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
+	assert_int_equal(entry_of(&set, 1)->error, 0);
+	assert_int_equal(entry_of(&set, 2)->error, 0);
+	assert_int_equal(option_of(entry_of(&set, 1)->fds[0], SOL_SOCKET, SO_TYPE), SOCK_STREAM);
+	assert_int_equal(option_of(entry_of(&set, 2)->fds[0], SOL_SOCKET, SO_TYPE), SOCK_DGRAM);
+	fd = entry_of(&set, 2)->fds[0];
+	/* 4 inherits from 2, never from 1; 5 from 1. */
+	want(&wanted, 2);
+	want_listener(&wanted, 4, a);
+	want_listener(&wanted, 5, a);
+	wanted.listeners[0].protocol = PROTOCOL_UDP;
+	wanted.listeners[1].protocol = PROTOCOL_HTTP;
+	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
+	assert_int_equal(entry_of(&set, 4)->fds[0], fd);
+	assert_int_equal(option_of(entry_of(&set, 5)->fds[0], SOL_SOCKET, SO_TYPE), SOCK_STREAM);
+	assert_int_equal(set.count, 2);
+	assert_int_equal(set.open_count, 2 * WORKERS);
+	/* The same number as another transport is another socket. */
+	want(&wanted, 3);
+	want_listener(&wanted, 4, a);
+	wanted.listeners[0].protocol = PROTOCOL_TCP;
+	assert_int_equal(socket_set_adopt(&set, &wanted.snapshot, 0), 0);
+	assert_int_equal(socket_set_close_retired(&set, 3), 1);
+	assert_int_equal(set.count, 1);
+	assert_int_equal(option_of(entry_of(&set, 4)->fds[0], SOL_SOCKET, SO_TYPE), SOCK_STREAM);
 	socket_set_done(&set);
 }
 
@@ -444,6 +554,8 @@ int main(void)
 		cmocka_unit_test(an_own_conflict_ends_with_retirement),
 		cmocka_unit_test(descriptors_have_a_roof),
 		cmocka_unit_test(other_protocols_have_no_socket),
+		cmocka_unit_test(datagram_sockets),
+		cmocka_unit_test(transports_have_ports_of_their_own),
 	};
 
 	log_init("test", (enum log_level)0, LOG_KEY_VALUE);
