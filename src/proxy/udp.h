@@ -15,10 +15,19 @@ struct proxy_listener;
 int udp_open(struct worker *worker, struct proxy_listener *listener);
 /* Datagrams wait at the listener's socket. */
 void udp_ready(struct proxy_listener *listener);
-/* After a generation was adopted: flows of targets that are gone end. */
+/* After a generation was adopted: flows of targets that are gone end; the Reschedule switches. */
 void udp_adopt(struct worker *worker);
-/* The listener's socket leaves the loop: answers still go out through it while flows live, if it is
- * not deleted. */
+/* The listener's socket leaves the loop: its flows end if it was deleted; else (the worker stops)
+ * answers that are due still go out through it. */
 void udp_close(struct proxy_listener *listener);
+/* The worker's grace is over: all flows end. */
+void udp_close_all(struct worker *worker);
+
+/* The end of a turn of the loop: answers that were gathered go out. */
+void udp_flush(struct worker *worker);
+/* Closes the sockets that no flow uses: their descriptors are wanted. */
+void udp_shed(struct worker *worker);
+/* The worker ends. */
+void udp_done(struct worker *worker);
 
 #endif

@@ -117,6 +117,7 @@ static void grace_fire(struct timer *timer)
 	while (!list_is_empty(&worker->connections))
 		connection_close(list_entry(worker->connections.next, struct connection, link));
 	tcp_close_all(worker);
+	udp_close_all(worker);
 }
 
 static void worker_stop(struct worker *worker, int64_t grace_ms)
@@ -159,6 +160,7 @@ static void pause_fire(struct timer *timer)
 
 static void worker_end(struct worker *worker)
 {
+	udp_done(worker);
 	upstream_table_done(worker);
 	worker_free_dead(worker);
 	atomic_store_explicit(&worker->is_ended, true, memory_order_release);
@@ -180,6 +182,7 @@ bool worker_turn(struct worker *worker)
 	worker_read_clock(worker);
 	io_turn(worker->io);
 	timer_wheel_run(&worker->wheel, worker->now_ms);
+	udp_flush(worker);
 	worker_free_dead(worker);
 	return true;
 }
@@ -281,6 +284,7 @@ void worker_done(struct worker *worker)
 {
 	generation_use_unpin(worker->current);
 	generation_unpin(worker->mailbox.next);
+	udp_done(worker);
 	upstream_table_done(worker);
 	worker_free_dead(worker);
 	buffer_stock_done(&worker->buffers);

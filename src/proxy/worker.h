@@ -53,11 +53,12 @@ struct worker {
 	struct list listeners; /* struct listener */
 	struct list paused; /* listeners that wait for descriptors */
 	struct list connections; /* struct connection: all that live */
-	uint32_t connection_count; /* those, and the TCP ones, which hang at their listeners */
+	uint32_t connection_count; /* those, and what hangs at listeners: TCP ones, UDP flows */
 	struct descriptors *descriptors;
 	struct list graves; /* what died in this turn: freed at its end */
 	struct upstream_table upstreams;
 	uint64_t request_ids;
+	struct udp *udp; /* proxy/udp.c's; NULL before the first UDP listener */
 	uint64_t request_id_seed;
 	struct timer pause_timer;
 
