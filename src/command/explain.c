@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `setia explain`: what would become of a request, from the last good snapshot on disk and the same
- * pure code that the traffic process runs: parser, route, cookie decision, turn. Sends nothing,
- * changes nothing. One thread; owns the snapshot's mapping while it runs.
+ * `setia explain`: what would become of a request, or of a connection or flow of layer 4, from the
+ * last good snapshot on disk and the same pure code that the traffic process runs: parser, route,
+ * cookie decision, turn. Sends nothing, changes nothing. One thread; owns the snapshot's mapping
+ * while it runs.
  */
 #include "command/command.h"
 
@@ -22,13 +23,14 @@
 #include "model/words.h"
 
 static const char usage[] =
-	"Usage: setia explain [OPTION]... METHOD URL\n"
-	"Says which listener, rule and server a request would meet, and why, from the last good\n"
-	"configuration. Nothing is sent.\n"
+	"Usage: setia explain [OPTION]... METHOD http://HOST[:PORT]/PATH\n"
+	"       setia explain [OPTION]... tcp://ADDRESS:PORT | udp://ADDRESS:PORT\n"
+	"Says which listener, rule and server a request (or a connection, or a flow of datagrams)\n"
+	"would meet, and why, from the last good configuration. Nothing is sent.\n"
 	"\n"
 	"  --data DIR          where `setia run` keeps its data (default ./var)\n"
 	"  --snapshot FILE     the configuration to read (default DIR/snapshot)\n"
-	"  --cookie 'A=B; C=D' a Cookie field of the request; may be given several times\n"
+	"  --cookie 'A=B; C=D' HTTP: a Cookie field of the request; may be given several times\n"
 	"  --from IP           the client's address\n"
 	"  --listener ID       which listener, when several have the URL's port\n"
 	"  --help              print this\n";
@@ -81,6 +83,36 @@ static bool explain_option_read(struct explain_options *options, int option, cha
 	}
 }
 
+/* METHOD URL, or the URL of a connection or flow alone. As explain_options_read. */
+static int explain_words_read(int count, char **words, struct explain_options *options)
+{
+	struct explain_request *request = &options->request;
+	const char *why;
+	int error;
+
+	if (count != 1 && count != 2) {
+		fputs(usage, stderr);
+		return COMMAND_MISUSED;
+	}
+	options->url = words[count - 1];
+	request->method = count == 2 ? words[0] : NULL;
+	error = explain_url_read(options->url, &request->url, &why);
+	if (error) {
+		explain_complain(options->url, why);
+		return error == -EINVAL ? COMMAND_MISUSED : COMMAND_FAILED;
+	}
+	if (!request->method && request->url.protocol == PROTOCOL_HTTP)
+		why = "a METHOD must stand before it";
+	else if (request->method && request->url.protocol != PROTOCOL_HTTP)
+		why = "what is not HTTP has no METHOD";
+	else if (request->cookie_count > 0 && request->url.protocol != PROTOCOL_HTTP)
+		why = "what is not HTTP has no cookies";
+	else
+		return 0;
+	explain_complain(options->url, why);
+	return COMMAND_MISUSED;
+}
+
 /* 0, or the exit code with everything said. -1 when help was asked for and printed. */
 static int explain_options_read(int argc, char **argv, struct explain_options *ret)
 {
@@ -94,8 +126,7 @@ static int explain_options_read(int argc, char **argv, struct explain_options *r
 		{ 0 },
 	};
 	struct explain_options options = { .data = "./var" };
-	const char *why;
-	int option, error;
+	int option, code;
 
 	while ((option = getopt_long(argc, argv, "h", names, NULL)) >= 0) {
 		if (option == 'h')
@@ -103,19 +134,10 @@ static int explain_options_read(int argc, char **argv, struct explain_options *r
 		if (!explain_option_read(&options, option, optarg))
 			return COMMAND_MISUSED;
 	}
-	if (argc - optind != 2) {
-		fputs(usage, stderr);
-		return COMMAND_MISUSED;
-	}
-	options.request.method = argv[optind];
-	options.url = argv[optind + 1];
-	error = explain_url_read(options.url, &options.request.url, &why);
-	if (error) {
-		explain_complain(options.url, why);
-		return error == -EINVAL ? COMMAND_MISUSED : COMMAND_FAILED;
-	}
-	*ret = options;
-	return 0;
+	code = explain_words_read(argc - optind, argv + optind, &options);
+	if (code == 0)
+		*ret = options;
+	return code;
 }
 
 static int explain_snapshot_open(const struct explain_options *options, struct snapshot *ret)
@@ -171,7 +193,7 @@ static unsigned explain_listener_fit(const struct snapshot_listener *listener,
 
 	if (options->listener)
 		return strncmp(listener->id, options->listener, LIMIT_ID) == 0;
-	if (listener->protocol != PROTOCOL_HTTP || listener->address.port != url->port)
+	if (listener->protocol != url->protocol || listener->address.port != url->port)
 		return 0;
 	if (address_parse_ip(url->host, &host) != 0)
 		return 1;
@@ -212,7 +234,8 @@ static int explain_no_listener(const struct explain_options *options)
 	if (options->listener)
 		fprintf(stderr, "setia explain: no listener %s\n", options->listener);
 	else
-		fprintf(stderr, "setia explain: no HTTP listener has port %u\n",
+		fprintf(stderr, "setia explain: no %s listener has port %u\n",
+			protocol_name(options->request.url.protocol),
 			(unsigned)options->request.url.port);
 	return COMMAND_FAILED;
 }
@@ -236,6 +259,19 @@ static int explain_sticky(FILE *out, const struct snapshot *snapshot,
 	return COMMAND_DONE;
 }
 
+/* The lines that everything begins with. */
+static void explain_opening(const char *what, const struct explain_options *options,
+			    const struct snapshot *snapshot,
+			    const struct snapshot_listener *listener)
+{
+	const char *method = options->request.method;
+
+	printf("%-10s %s%s%s%s%s\n", what, method ? method : "", method ? " " : "", options->url,
+	       options->from ? " from " : "", options->from ? options->from : "");
+	printf("snapshot   generation %llu\n", (unsigned long long)snapshot->header->generation);
+	explain_print_listener(stdout, snapshot, listener);
+}
+
 static int explain_head(const struct explain_options *options, const struct snapshot *snapshot,
 			const struct snapshot_listener *listener, const char *head, size_t size)
 {
@@ -243,10 +279,6 @@ static int explain_head(const struct explain_options *options, const struct snap
 	struct route route;
 	int status = http_request_parse(head, size, &request);
 
-	printf("request    %s %s%s%s\n", options->request.method, options->url,
-	       options->from ? " from " : "", options->from ? options->from : "");
-	printf("snapshot   generation %llu\n", (unsigned long long)snapshot->header->generation);
-	explain_print_listener(stdout, snapshot, listener);
 	if (status) {
 		printf("answer     %d: the request is refused as it stands\n", status);
 		return COMMAND_DONE;
@@ -266,26 +298,43 @@ static int explain_head(const struct explain_options *options, const struct snap
 			      explain_now(options->data));
 }
 
-static int explain_run(const struct explain_options *options, const struct snapshot *snapshot)
+static int explain_http(const struct explain_options *options, const struct snapshot *snapshot,
+			const struct snapshot_listener *listener)
 {
-	const struct snapshot_listener *listener = explain_listener_find(snapshot, options);
 	char *head;
 	size_t size;
-	int error, code;
+	int error = explain_request_write(&options->request, &head, &size), code;
 
-	if (!listener)
-		return explain_no_listener(options);
-	if (listener->protocol != PROTOCOL_HTTP)
-		return explain_complain(options->listener, "not an HTTP listener");
-	error = explain_request_write(&options->request, &head, &size);
 	if (error == -E2BIG)
 		return explain_complain("request", "its head is too large: the answer is 431");
 	if (error)
 		return explain_complain("request", error == -EINVAL ? "it holds a control character"
 								    : strerror(-error));
+	explain_opening("request", options, snapshot, listener);
 	code = explain_head(options, snapshot, listener, head, size);
 	free(head);
 	return code;
+}
+
+static int explain_run(const struct explain_options *options, const struct snapshot *snapshot)
+{
+	const struct snapshot_listener *listener = explain_listener_find(snapshot, options);
+	enum protocol protocol = options->request.url.protocol;
+
+	if (!listener)
+		return explain_no_listener(options);
+	if (listener->protocol != protocol) {
+		fprintf(stderr, "setia explain: %s: its protocol is %s, not %s\n",
+			options->listener, protocol_name((enum protocol)listener->protocol),
+			protocol_name(protocol));
+		return COMMAND_FAILED;
+	}
+	if (protocol == PROTOCOL_HTTP)
+		return explain_http(options, snapshot, listener);
+	explain_opening(protocol == PROTOCOL_TCP ? "connection" : "flow", options, snapshot,
+			listener);
+	explain_print_layer4(stdout, snapshot, listener, options->from);
+	return COMMAND_DONE;
 }
 
 int command_explain(int argc, char **argv)

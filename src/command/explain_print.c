@@ -100,8 +100,8 @@ static void explain_print_reason(FILE *out, const struct snapshot_rule *rule,
 }
 
 /* In the order in which they first have a turn; the share is counted, not computed. */
-static void explain_print_candidates(FILE *out, const struct snapshot *snapshot,
-				     const struct snapshot_rule *rule)
+static void explain_print_turns(FILE *out, const struct snapshot *snapshot,
+				const struct snapshot_rule *rule)
 {
 	uint32_t turns[LIMIT_TARGETS_PER_RULE] = { 0 }, order[LIMIT_TARGETS_PER_RULE];
 	uint32_t period = rule->turns.count, count = 0;
@@ -114,10 +114,6 @@ static void explain_print_candidates(FILE *out, const struct snapshot *snapshot,
 			continue;
 		if (turns[at]++ == 0)
 			order[count++] = at;
-	}
-	if (count == 0) {
-		fputs("answer     503: no server of this rule has weight\n", out);
-		return;
 	}
 	fputs("target     by turn; the shared counter that says whose turn it is lives in the "
 	      "traffic process\n",
@@ -133,6 +129,60 @@ static void explain_print_candidates(FILE *out, const struct snapshot *snapshot,
 	}
 }
 
+static void explain_print_least(FILE *out, const struct snapshot *snapshot,
+				const struct snapshot_rule *rule)
+{
+	fputs("target     with the fewest open connections for its weight, among equals by turn; "
+	      "the counts live in the traffic process\n",
+	      out);
+	for (uint32_t i = 0; i < rule->targets.count; i++) {
+		const struct snapshot_target *target = &snapshot->targets[rule->targets.first + i];
+
+		if (target->weight == 0)
+			continue;
+		fputs("candidate  ", out);
+		explain_print_address(out, &target->address);
+		fprintf(out, " weight %u\n", (unsigned)target->weight);
+	}
+}
+
+static void explain_print_pin(FILE *out, const struct snapshot_rule *rule, const char *from)
+{
+	const char *otherwise =
+		rule->scheduler == SCHEDULER_LEAST_CONN ? "fewest connections" : "turn";
+
+	if (rule->session_expire_s == 0) {
+		fprintf(out, "session    off\ndecision   persistence off -> %s\n", otherwise);
+		return;
+	}
+	fprintf(out, "session    by source address, %" PRIu32 " s\n", rule->session_expire_s);
+	fprintf(out,
+		"decision   the server that %s is pinned to, else -> %s; the table of pins lives "
+		"in the traffic process and is not consulted\n",
+		from ? from : "the client's address", otherwise);
+}
+
+void explain_print_layer4(FILE *out, const struct snapshot *snapshot,
+			  const struct snapshot_listener *listener, const char *from)
+{
+	const struct snapshot_rule *rule = snapshot_listener_rule(snapshot, listener);
+	const char *scheduler = scheduler_name(rule->scheduler);
+
+	fprintf(out, "scheduler  %s\n", scheduler ? scheduler : "-");
+	fprintf(out, "idle       %" PRIu32 " s\n", listener->idle_timeout_ms / 1000);
+	if (rule->turns.count == 0) {
+		fprintf(out, "answer     none: no server of this listener has weight, %s\n",
+			listener->protocol == PROTOCOL_TCP ? "the connection is reset"
+							   : "the datagram is dropped");
+		return;
+	}
+	explain_print_pin(out, rule, from);
+	if (rule->scheduler == SCHEDULER_LEAST_CONN)
+		explain_print_least(out, snapshot, rule);
+	else
+		explain_print_turns(out, snapshot, rule);
+}
+
 void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 			    const struct snapshot_rule *rule,
 			    const struct sticky_decision *decision, struct explain_time now)
@@ -145,7 +195,10 @@ void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 		decision->must_issue ? "the answer sets a new one" : "the answer sets none");
 	explain_print_reason(out, rule, decision, now);
 	if (decision->verdict != STICKY_KEPT) {
-		explain_print_candidates(out, snapshot, rule);
+		if (rule->turns.count > 0)
+			explain_print_turns(out, snapshot, rule);
+		else
+			fputs("answer     503: no server of this rule has weight\n", out);
 		return;
 	}
 	target = &snapshot->targets[decision->target];

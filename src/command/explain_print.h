@@ -18,6 +18,13 @@ void explain_print_listener(FILE *out, const struct snapshot *snapshot,
 void explain_print_rule(FILE *out, const struct snapshot *snapshot,
 			const struct snapshot_rule *rule, bool is_default_host);
 
+/*
+ * What becomes of a connection or flow of layer 4: scheduler, persistence, the servers that have a
+ * turn. `from` may be NULL.
+ */
+void explain_print_layer4(FILE *out, const struct snapshot *snapshot,
+			  const struct snapshot_listener *listener, const char *from);
+
 /* The cookie, the decision with its reason, and the target or those that have a turn. */
 void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 			    const struct snapshot_rule *rule,

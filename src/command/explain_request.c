@@ -10,6 +10,8 @@
 
 #define HTTP_PORT 80
 
+static const char scheme_sentence[] = "the URL must begin with http://, tcp:// or udp://";
+
 static int explain_refuse(const char *why, const char **ret_why)
 {
 	*ret_why = why;
@@ -51,6 +53,8 @@ static int explain_authority_read(struct bytes authority, struct explain_url *ur
 		return explain_refuse("the URL names no host", ret_why);
 	if (rest.size > 0 && rest.at[0] != ':')
 		return explain_refuse("something stands between the host and its port", ret_why);
+	if (rest.size <= 1 && url->protocol != PROTOCOL_HTTP)
+		return explain_refuse("tcp:// and udp:// need a port", ret_why);
 	if (rest.size > 1 &&
 	    (bytes_to_u64((struct bytes){ rest.at + 1, rest.size - 1 }, UINT16_MAX, &port) != 0 ||
 	     port == 0))
@@ -58,6 +62,29 @@ static int explain_authority_read(struct bytes authority, struct explain_url *ur
 	url->port = (uint16_t)port;
 	url->authority = authority;
 	return 0;
+}
+
+static int explain_scheme_read(struct bytes scheme, struct explain_url *url, const char **ret_why)
+{
+	static const struct {
+		const char *scheme;
+		enum protocol protocol;
+	} schemes[] = {
+		{ "http", PROTOCOL_HTTP },
+		{ "tcp", PROTOCOL_TCP },
+		{ "udp", PROTOCOL_UDP },
+	};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (!bytes_equal_nocase(scheme, bytes_of(schemes[i].scheme)))
+			continue;
+		url->protocol = schemes[i].protocol;
+		return 0;
+	}
+	if (!bytes_equal_nocase(scheme, BYTES_LITERAL("https")))
+		return explain_refuse(scheme_sentence, ret_why);
+	*ret_why = "HTTPS listeners are not built yet";
+	return -EPROTONOSUPPORT;
 }
 
 int explain_url_read(const char *text, struct explain_url *ret_url, const char **ret_why)
@@ -73,13 +100,10 @@ int explain_url_read(const char *text, struct explain_url *ret_url, const char *
 	}
 	scheme = explain_take(&rest, ":/?#");
 	if (!bytes_starts_with(rest, BYTES_LITERAL("://")))
-		return explain_refuse("the URL must begin with http://", ret_why);
-	if (bytes_equal_nocase(scheme, BYTES_LITERAL("https"))) {
-		*ret_why = "HTTPS listeners are not built yet";
-		return -EPROTONOSUPPORT;
-	}
-	if (!bytes_equal_nocase(scheme, BYTES_LITERAL("http")))
-		return explain_refuse("the URL must begin with http://", ret_why);
+		return explain_refuse(scheme_sentence, ret_why);
+	error = explain_scheme_read(scheme, &url, ret_why);
+	if (error)
+		return error;
 	rest = (struct bytes){ rest.at + 3, rest.size - 3 };
 	authority = explain_take(&rest, "/?#");
 	if (memchr(authority.at, '@', authority.size))
@@ -87,6 +111,8 @@ int explain_url_read(const char *text, struct explain_url *ret_url, const char *
 	error = explain_authority_read(authority, &url, ret_why);
 	if (error)
 		return error;
+	if (url.protocol != PROTOCOL_HTTP && rest.size > 0)
+		return explain_refuse("tcp:// and udp:// end with the port", ret_why);
 	url.origin = explain_take(&rest, "#");
 	*ret_url = url;
 	return 0;

@@ -7,18 +7,21 @@
 #define COMMAND_EXPLAIN_REQUEST_H
 
 #include "base/bytes.h"
+#include "model/words.h"
 
 /* Borrowed from the URL's text. */
 struct explain_url {
+	enum protocol protocol; /* HTTP, TCP, UDP */
 	struct bytes authority; /* host with its port, as given */
 	struct bytes host; /* without brackets */
-	struct bytes origin; /* path and query; may lack its leading "/" */
+	struct bytes origin; /* HTTP: path and query; may lack its leading "/" */
 	uint16_t port;
 };
 
 /*
- * A sentence in *ret_why when it is no URL that can be explained: -EINVAL, or -EPROTONOSUPPORT for
- * what the product does not do yet.
+ * http://, or tcp:// and udp:// with a port and nothing behind it. A sentence in *ret_why when it
+ * is no URL that can be explained: -EINVAL, or -EPROTONOSUPPORT for what the product does not do
+ * yet.
  */
 int explain_url_read(const char *text, struct explain_url *ret_url, const char **ret_why);
 

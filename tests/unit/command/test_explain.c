@@ -82,7 +82,7 @@ static struct rule *add_rule(struct listener *listener, uint64_t number, const c
 	return rule;
 }
 
-static void add_target(struct rule *rule, uint64_t number, uint16_t weight)
+static struct target *make_target(uint64_t number, uint16_t weight)
 {
 	struct target *target = target_new();
 	char text[32];
@@ -93,7 +93,12 @@ static void add_target(struct rule *rule, uint64_t number, uint16_t weight)
 	target->weight = weight;
 	snprintf(text, sizeof(text), "10.0.0.%u:80", (unsigned)number);
 	assert_int_equal(address_parse(bytes_of(text), &target->address), 0);
-	assert_int_equal(rule_add_target(rule, target), 0);
+	return target;
+}
+
+static void add_target(struct rule *rule, uint64_t number, uint16_t weight)
+{
+	assert_int_equal(rule_add_target(rule, make_target(number, weight)), 0);
 }
 
 static struct instance *add_instance(uint64_t number, const char *vip)
@@ -108,6 +113,34 @@ static struct instance *add_instance(uint64_t number, const char *vip)
 	assert_int_equal(address_parse_ip(bytes_of(vip), &instance->vip), 0);
 	assert_int_equal(model_add_instance(&model, instance), 0);
 	return instance;
+}
+
+static struct listener *add_layer4(struct instance *instance, uint64_t number,
+				   enum protocol protocol, uint16_t port)
+{
+	struct listener *listener = add_listener(instance, number, port);
+
+	listener->protocol = (uint8_t)protocol;
+	listener->scheduler = SCHEDULER_WRR;
+	layer4_defaults(&listener->layer4, protocol);
+	return listener;
+}
+
+/* Beside HTTP on the same port, on one address and on any. */
+static void fill_layer4(struct instance *instance)
+{
+	struct listener *listener = add_layer4(instance, 4, PROTOCOL_TCP, 9000);
+
+	listener->session_expire_s = 60;
+	assert_int_equal(listener_add_target(listener, make_target(5, 10)), 0);
+	assert_int_equal(listener_add_target(listener, make_target(6, 30)), 0);
+	assert_int_equal(listener_add_target(listener, make_target(7, 0)), 0);
+	listener = add_layer4(instance, 5, PROTOCOL_UDP, 8080);
+	listener->scheduler = SCHEDULER_LEAST_CONN;
+	assert_int_equal(listener_add_target(listener, make_target(8, 20)), 0);
+	assert_int_equal(listener_add_target(listener, make_target(9, 0)), 0);
+	add_layer4(instance, 6, PROTOCOL_TCP, 9001);
+	add_layer4(instance, 7, PROTOCOL_UDP, 9001);
 }
 
 static void fill_model(void)
@@ -128,6 +161,7 @@ static void fill_model(void)
 
 	add_rule(add_listener(add_instance(2, "127.0.0.1"), 2, 8080), 4, "", "/");
 	add_rule(add_listener(add_instance(3, "127.0.0.2"), 3, 8080), 5, "", "/");
+	fill_layer4(add_instance(4, "127.0.0.3"));
 	model.key_count = 2;
 	model.keys[0] = (struct cookie_key){ .id = 2, .secret = "new" };
 	model.keys[1] = (struct cookie_key){ .id = 1,
@@ -361,6 +395,65 @@ static void test_listeners(void **state)
 	assert_non_null(strstr(errors, "no listener lbl-9"));
 }
 
+static void test_connections(void **state)
+{
+	assert_int_equal(explain("tcp://127.0.0.3:9000", "--from", "198.51.100.7", NULL),
+			 COMMAND_DONE);
+	assert_string_equal(errors, "");
+	expect("connection tcp://127.0.0.3:9000 from 198.51.100.7\n");
+	expect("snapshot   generation 812\n");
+	expect("listener   lbl-00000004 127.0.0.3:9000\n");
+	expect("instance   lb-00000004 other\n");
+	expect("scheduler  WRR\n");
+	expect("idle       900 s\n");
+	expect("session    by source address, 60 s\n");
+	expect("decision   the server that 198.51.100.7 is pinned to, else -> turn; the table of "
+	       "pins lives in the traffic process and is not consulted\n");
+	expect("target     by turn;");
+	expect("candidate  10.0.0.6:80 weight 30, 75.0 %\n");
+	expect("candidate  10.0.0.5:80 weight 10, 25.0 %\n");
+	assert_null(strstr(out, "10.0.0.7"));
+	assert_int_equal(explain("TCP://name.example.com:9000", NULL), COMMAND_DONE);
+	expect("decision   the server that the client's address is pinned to");
+	assert_int_equal(explain("tcp://127.0.0.3:9001", NULL), COMMAND_DONE);
+	expect("answer     none: no server of this listener has weight, the connection is reset\n");
+}
+
+static void test_flows(void **state)
+{
+	assert_int_equal(explain("udp://127.0.0.3:8080", NULL), COMMAND_DONE);
+	expect("flow       udp://127.0.0.3:8080\n");
+	expect("listener   lbl-00000005 127.0.0.3:8080\n");
+	expect("scheduler  LEAST_CONN\n");
+	expect("idle       300 s\n");
+	expect("session    off\n");
+	expect("decision   persistence off -> fewest connections\n");
+	expect("target     with the fewest open connections for its weight");
+	expect("candidate  10.0.0.8:80 weight 20\n");
+	assert_null(strstr(out, "10.0.0.9"));
+	assert_int_equal(explain("udp://127.0.0.3:9001", NULL), COMMAND_DONE);
+	expect("the datagram is dropped\n");
+}
+
+static void test_protocols_do_not_mix(void **state)
+{
+	assert_int_equal(explain("tcp://127.0.0.2:8080", NULL), COMMAND_FAILED);
+	assert_non_null(strstr(errors, "no TCP listener has port 8080"));
+	assert_int_equal(explain("udp://127.0.0.3:9000", NULL), COMMAND_FAILED);
+	assert_non_null(strstr(errors, "no UDP listener has port 9000"));
+	assert_int_equal(explain("GET", "http://127.0.0.3:9000/", NULL), COMMAND_FAILED);
+	assert_non_null(strstr(errors, "no HTTP listener has port 9000"));
+	assert_int_equal(explain("GET", "http://a/", "--listener", "lbl-00000004", NULL),
+			 COMMAND_FAILED);
+	assert_non_null(strstr(errors, "its protocol is TCP, not HTTP"));
+	assert_int_equal(explain("udp://a:1", "--listener", "lbl-00000002", NULL), COMMAND_FAILED);
+	assert_non_null(strstr(errors, "its protocol is HTTP, not UDP"));
+	assert_int_equal(explain("GET", "tcp://127.0.0.3:9000", NULL), COMMAND_MISUSED);
+	assert_int_equal(explain("http://127.0.0.2:8080", NULL), COMMAND_MISUSED);
+	assert_int_equal(explain("tcp://127.0.0.3:9000", "--cookie", "a=b", NULL), COMMAND_MISUSED);
+	assert_string_equal(out, "");
+}
+
 static void test_misuse(void **state)
 {
 	assert_int_equal(explain("--help", NULL), COMMAND_DONE);
@@ -406,6 +499,8 @@ static void test_urls(void **state)
 		{ "http://a:/", "a", "a:", "/", 80 },
 		{ "http://[::1]:65535?x", "::1", "[::1]:65535", "?x", 65535 },
 		{ "http://[::1]#f", "::1", "[::1]", "", 80 },
+		{ "tcp://a:81", "a", "a:81", "", 81 },
+		{ "UDP://[::1]:53", "::1", "[::1]:53", "", 53 },
 	};
 	static const char *const bad[] = {
 		"",
@@ -426,6 +521,12 @@ static void test_urls(void **state)
 		"http://[::1]x/",
 		"//a/",
 		"http//a",
+		"tcp://a",
+		"tcp://a:",
+		"udp://a:53/",
+		"udp://a:53#",
+		"tcp://a:53?x",
+		"tcp_ssl://a:53",
 	};
 	struct explain_url url;
 	const char *why;
@@ -472,7 +573,8 @@ int main(void)
 		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_listeners),     cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_snapshot_file), cmocka_unit_test(test_urls),
-		cmocka_unit_test(test_large_request),
+		cmocka_unit_test(test_large_request), cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_flows),         cmocka_unit_test(test_protocols_do_not_mix),
 	};
 
 	return cmocka_run_group_tests(tests, make_files, drop_files);
