@@ -333,7 +333,7 @@ static void stop(struct keeper *keeper, uint64_t now_ms)
 		upgrade_give_up(keeper);
 	keeper->is_stopping = true;
 	keeper_stop_child(keeper, &keeper->proxy, (struct message_stop){ grace_s, 0 }, now_ms);
-	keeper_stop_child(keeper, &keeper->other, (struct message_stop){ grace_s, 1 }, now_ms);
+	keeper_stop_child(keeper, &keeper->other, (struct message_stop){ grace_s, 0 }, now_ms);
 	keeper_stop_child(keeper, &keeper->control, (struct message_stop){ grace_s, 0 }, now_ms);
 	socket_set_done(&keeper->sockets);
 	if (keeper->api_socket >= 0)

@@ -50,7 +50,8 @@ struct message_header {
 
 struct message_stop {
 	uint32_t grace_s; /* 0 = now */
-	uint32_t is_replaced; /* proxy: another one has taken over (an upgrade); it saves nothing */
+	uint32_t is_replaced; /* proxy: another one has taken over (an upgrade): it saves nothing,
+				 also at a later STOP, and idle clients have time to leave */
 };
 
 struct message_socket {

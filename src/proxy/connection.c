@@ -316,7 +316,7 @@ void connection_run(struct connection *connection)
 	}
 }
 
-void connections_wind_down(struct worker *worker)
+void connections_wind_down(struct worker *worker, bool is_patient)
 {
 	struct list *link = worker->connections.next;
 
@@ -333,3 +333,5 @@ void connections_wind_down(struct worker *worker)
 			connection_close(connection);
 	}
 }
+		if (is_patient)
+			continue; /* the timeouts that hold anyway end it */

@@ -95,8 +95,13 @@ void connection_run(struct connection *connection);
 enum step connection_next(struct connection *connection);
 /* The one place of death. Everything it holds is given back. */
 void connection_close(struct connection *connection);
-/* Closes what waits for a next request, and lets the others finish theirs. */
-void connections_wind_down(struct worker *worker);
+/* The next answers are the last; what waits for a request is closed, unless `is_patient`. */
+void connections_wind_down(struct worker *worker, bool is_patient);
+
+static inline void connection_count(const struct connection *connection, enum counter counter)
+{
+	counter_add(&connection->worker->counters[connection->listener->slot], counter, 1);
+}
 
 /* How a step of the life ended. */
 enum step {

@@ -196,9 +196,13 @@ static void proxy_take_stop(struct proxy *proxy)
 	if (message->header.size >= sizeof(stop))
 		memcpy(&stop, message->payload, sizeof(stop));
 	proxy->is_stopping = true;
-	proxy->is_replaced = stop.is_replaced;
-	for (unsigned i = 0; i < proxy->started; i++)
-		worker_ask_to_stop(&proxy->workers[i], (int64_t)stop.grace_s * 1000);
+	proxy->is_replaced |= stop.is_replaced != 0;
+	for (unsigned i = 0; i < proxy->started; i++) {
+		if (stop.is_replaced)
+			worker_ask_to_make_way(&proxy->workers[i], (int64_t)stop.grace_s * 1000);
+		else
+			worker_ask_to_stop(&proxy->workers[i], (int64_t)stop.grace_s * 1000);
+	}
 }
 
 static int proxy_take_message(struct proxy *proxy)

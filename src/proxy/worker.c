@@ -120,13 +120,13 @@ static void grace_fire(struct timer *timer)
 	udp_close_all(worker);
 }
 
-static void worker_stop(struct worker *worker, int64_t grace_ms)
+static void worker_stop(struct worker *worker, int64_t grace_ms, bool is_patient)
 {
 	if (!worker->is_stopping) {
 		worker->is_stopping = true;
 		listeners_close(worker);
-		connections_wind_down(worker);
 	}
+	connections_wind_down(worker, is_patient);
 	timer_set(&worker->wheel, &worker->grace_timer, worker->now_ms + (uint64_t)grace_ms + 1);
 }
 
@@ -136,6 +136,7 @@ static void wake_ready(struct io_source *source)
 	struct generation *next;
 	uint64_t sequence;
 	int64_t grace_ms;
+	bool is_patient;
 	uint64_t count;
 
 	if (read(source->fd, &count, sizeof(count)) < 0)
@@ -145,12 +146,13 @@ static void wake_ready(struct io_source *source)
 	worker->mailbox.next = NULL;
 	sequence = worker->mailbox.sequence;
 	grace_ms = worker->mailbox.stop_grace_ms;
+	is_patient = worker->mailbox.is_patient;
 	worker->mailbox.stop_grace_ms = -1;
 	pthread_mutex_unlock(&worker->mailbox.lock);
 	if (next)
 		worker_adopt(worker, next, sequence);
 	if (grace_ms >= 0)
-		worker_stop(worker, grace_ms);
+		worker_stop(worker, grace_ms, is_patient);
 }
 
 static void pause_fire(struct timer *timer)
@@ -264,16 +266,27 @@ void worker_hand_over(struct worker *worker, struct generation *generation, uint
 	worker_wake(worker);
 }
 
-void worker_ask_to_stop(struct worker *worker, int64_t grace_ms)
+static void ask_to_stop(struct worker *worker, int64_t grace_ms, bool is_patient)
 {
 	pthread_mutex_lock(&worker->mailbox.lock);
 	worker->mailbox.stop_grace_ms = grace_ms;
 	pthread_mutex_unlock(&worker->mailbox.lock);
 	worker_wake(worker);
+	worker->mailbox.is_patient = is_patient;
 }
 
 void worker_wake(struct worker *worker)
 {
+void worker_ask_to_stop(struct worker *worker, int64_t grace_ms)
+{
+	ask_to_stop(worker, grace_ms, false);
+}
+
+void worker_ask_to_make_way(struct worker *worker, int64_t grace_ms)
+{
+	ask_to_stop(worker, grace_ms, true);
+}
+
 	uint64_t one = 1;
 
 	if (write(worker->wake.fd, &one, sizeof(one)) < 0 && errno != EAGAIN)

@@ -78,6 +78,7 @@ struct worker {
 		int64_t stop_grace_ms; /* -1 = go on */
 	} mailbox;
 	_Atomic uint64_t adopted; /* sequence of the handover in force here */
+		bool is_patient; /* of that stop */
 	_Atomic bool is_ended;
 };
 
@@ -127,6 +128,9 @@ void worker_hand_over(struct worker *worker, struct generation *generation, uint
 void worker_ask_to_stop(struct worker *worker, int64_t grace_ms);
 void worker_wake(struct worker *worker);
 
+/* The same where another process has taken over: an idle client may use its connection once more,
+ * so that none finds it closed while it sends. */
+void worker_ask_to_make_way(struct worker *worker, int64_t grace_ms);
 struct generation_use *generation_use_pin(struct generation_use *use);
 struct generation_use *generation_use_unpin(struct generation_use *use);
 
