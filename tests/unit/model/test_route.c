@@ -204,6 +204,20 @@ static void agrees_with_a_linear_search(void **state)
 	snapshot = before;
 }
 
+/* A listener without hosts routes nothing, and nobody else's requests to itself. */
+static void layer_4_routes_nothing(void **state)
+{
+	for (uint32_t row = 3; row < snapshot.listener_count; row++) {
+		struct route route = route_find(&snapshot, &snapshot.listeners[row],
+						bytes_of("shop.example"), bytes_of("/"));
+
+		assert_int_equal(snapshot.listeners[row].hosts.count, 0);
+		assert_int_equal(route.kind, ROUTE_NONE);
+		assert_int_equal(route.rule, SNAPSHOT_NONE);
+		assert_false(route.is_default_host);
+	}
+}
+
 static int setup(void **state)
 {
 	struct sample sample;
@@ -230,6 +244,7 @@ int main(void)
 		cmocka_unit_test(longest_path_of_all),
 		cmocka_unit_test(slash_beside_the_path_itself),
 		cmocka_unit_test(agrees_with_a_linear_search),
+		cmocka_unit_test(layer_4_routes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
