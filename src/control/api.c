@@ -280,6 +280,8 @@ static int run(struct api *api, struct call *call, char **ret_answer)
 	if (call->action->kind == ACTION_READ)
 		return call->action->run(call);
 	error = look_up_token(call, &token, ret_answer);
+	if (error != 0)
+		change_refused(call, error);
 	if (error != 0 || *ret_answer)
 		return error;
 	error = change_run(call, &token);
@@ -288,6 +290,22 @@ static int run(struct api *api, struct call *call, char **ret_answer)
 					 "change; it is being opened again.");
 		api->has_lost_store = true;
 	}
+	return error;
+}
+
+/* Whoever may change things and is refused leaves a trace, whichever check it was. */
+static void refuse_input(struct call *call, int error)
+{
+	if (call->action->kind == ACTION_CHANGE)
+		change_refused(call, error);
+}
+
+static int check_fields(struct call *call)
+{
+	int error = fields_check(call->action->fields, call->input, "", &call->problem);
+
+	if (error != 0)
+		refuse_input(call, error);
 	return error;
 }
 
@@ -317,9 +335,11 @@ static int answer_call(struct api *api, const struct api_request *request, struc
 					 &call->problem);
 	else
 		error = input_from_body(request->body, &input, &call->problem);
-	if (error == 0)
-		error = fields_check(call->action->fields, input, "", &call->problem);
 	call->input = input;
+	if (error != 0)
+		refuse_input(call, error);
+	else
+		error = check_fields(call);
 	if (error == 0)
 		error = run(api, call, ret_answer);
 	call->input = NULL;
@@ -371,7 +391,7 @@ int api_call(struct api *api, const char *action, const char *key_id, const json
 	if (error == 0)
 		error = check_is_built(&call);
 	if (error == 0)
-		error = fields_check(call.action->fields, input, "", &call.problem);
+		error = check_fields(&call);
 	if (error == 0)
 		error = run(api, &call, &answer);
 	free(answer);

@@ -20,7 +20,7 @@
 
 static int record_audit(const struct call *call, const char *result)
 {
-	char *detail = audit_detail(call->input);
+	char *detail = call->input ? audit_detail(call->input) : strdup("");
 	struct audit_row row = {
 		.wall_s = clock_wall_s(),
 		.key_id = call->key_id,
@@ -119,6 +119,15 @@ static void announce(struct call *call)
 		publisher_request(call->control->publisher);
 }
 
+static void record_refusal(const struct call *call)
+{
+	int error = record_audit(call, call->problem.code);
+
+	if (error != 0)
+		log_event(LOG_LEVEL_WARNING, "audit_failed", "request", call->request_id, "error",
+			  log_errno(error), NULL);
+}
+
 static int refuse(struct call *call, int error)
 {
 	int lost;
@@ -128,11 +137,15 @@ static int refuse(struct call *call, int error)
 	log_change(call, call->problem.code);
 	if (lost != 0)
 		return lost;
-	error = record_audit(call, call->problem.code);
-	if (error != 0)
-		log_event(LOG_LEVEL_WARNING, "audit_failed", "request", call->request_id, "error",
-			  log_errno(error), NULL);
+	record_refusal(call);
 	return -EINVAL;
+}
+
+void change_refused(struct call *call, int error)
+{
+	(void)problem_of_error(error, call->request_id, &call->problem);
+	log_change(call, call->problem.code);
+	record_refusal(call);
 }
 
 int change_run(struct call *call, const struct client_token *token)

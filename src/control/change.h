@@ -21,4 +21,10 @@ struct client_token {
  */
 int change_run(struct call *call, const struct client_token *token);
 
+/*
+ * A changing call whose input was refused before it could run: fills call->problem, and leaves a
+ * line in the log and an audit row. call->input is NULL when it was not even JSON.
+ */
+void change_refused(struct call *call, int error);
+
 #endif

@@ -356,7 +356,7 @@ def test_rate(make_setia):
 
 
 @pytest.mark.parametrize("action", [
-    "DescribeTargetHealth", "CreateTargetGroup", "ManualRewrite", "AutoRewrite",
+    "DescribeRewrite", "CreateTargetGroup", "ManualRewrite", "AutoRewrite",
     "DescribeClassicalLBListeners", "InquiryPriceCreateLoadBalancer",
     "RegisterFunctionTargets", "DescribeCrossTargets",
     "CreateClsLogSet", "CloneLoadBalancer", "AddCustomizedConfig", "BatchModifyTargetWeight",

@@ -52,7 +52,7 @@ static int change_things(struct call *call)
 static const struct action things[] = {
 	{ "Change", ACTION_CHANGE, things_fields, change_things, "" },
 	{ "Read", ACTION_READ, things_fields, read_things, "" },
-	{ .name = "DescribeTargetHealth" },
+	{ .name = "DescribeRewrite" },
 	{ .name = "RenewLoadBalancers", .about = "there is nothing to pay here." },
 	{ "ListApiKeys", ACTION_READ, list_api_keys_fields, list_api_keys, "" },
 	{ "CreateApiKey", ACTION_CHANGE, create_api_key_fields, create_api_key, "" },

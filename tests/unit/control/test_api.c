@@ -89,7 +89,7 @@ static void test_order_of_checks(void **state)
 	fixture_expect("Change", "{\"Number\":\"x\",\"Foo\":1}", "UnknownParameter");
 	fixture_expect("Change", "{\"Number\":\"x\"}", "InvalidParameter");
 	fixture_expect("Change", "{\"Name\":\"\"}", "InvalidParameterValue.Length");
-	fixture_expect("DescribeTargetHealth", "{", "UnsupportedOperation");
+	fixture_expect("DescribeRewrite", "{", "UnsupportedOperation");
 	fixture_expect("RenewLoadBalancers", "{}", "UnsupportedOperation");
 	assert_int_equal(fixture.runs, 0);
 	assert_int_equal(fake.begins, 0);
@@ -273,6 +273,36 @@ static void test_change_refused(void **state)
 	fixture_expect("Read", "{}", "InternalError");
 }
 
+static void test_bad_input_leaves_a_row(void **state)
+{
+	static const struct {
+		const char *body, *code;
+	} cases[] = {
+		{ "{\"Foo\":1}", "UnknownParameter" },
+		{ "{\"Other\":{\"SecretKey\":\"SECRET\"}}", "UnknownParameter" },
+		{ "{\"Name\":", "InvalidParameter" },
+		{ "{\"ClientToken\":\"t \"}", "InvalidParameterValue" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake.audits = 0;
+		fixture_expect("Change", cases[i].body, cases[i].code);
+		assert_int_equal(fake.audits, 1);
+		assert_string_equal(fake.audit_action, "Change");
+		assert_string_equal(fake.audit_key, FIXTURE_ID);
+		assert_string_equal(fake.audit_result, cases[i].code);
+		assert_null(strstr(fake.audit_detail, "\"SECRET\""));
+		assert_int_equal(fake.begins + fake.tasks + fake.publishes, 0);
+	}
+	/* What only reads, and what is not built, changes nothing anyway. */
+	fake.audits = 0;
+	fixture_expect("Read", "{\"Foo\":1}", "UnknownParameter");
+	assert_int_equal(fake.audits, 0);
+	/* A row that cannot be written does not hide the reason. */
+	fake.audit_error = -EROFS;
+	fixture_expect("Change", "{\"Foo\":1}", "UnknownParameter");
+}
+
 static void test_store_that_fails(void **state)
 {
 	fake.begin_error = -EBUSY;
@@ -376,6 +406,7 @@ int main(void)
 		TEST(test_change_that_works),
 		TEST(test_change_without_trace),
 		TEST(test_change_refused),
+		TEST(test_bad_input_leaves_a_row),
 		TEST(test_store_that_fails),
 		TEST(test_client_token),
 		TEST(test_call_from_inside),
