@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The actions on servers behind a rule (api.md section 9). A server's identity is its registration
- * (SP-43): a new address or port is a new one with a new number; weight and tag change in place.
- * Control's one thread.
+ * The actions on servers behind a rule or a layer-4 listener (api.md section 9). A server's
+ * identity is its registration (SP-43): a new address or port is a new one with a new number;
+ * weight and tag change in place. Control's one thread.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/actions.h"
-#include "control/answer.h"
 #include "control/call_noun.h"
 #include "control/host_address.h"
 #include "control/quota.h"
 #include "control/shared_fields.h"
 #include "control/store.h"
+#include "control/target_owner.h"
 
 #define TARGETS_MOST 20
 
@@ -29,7 +29,7 @@ static const struct field target_fields[] = {
 	{ 0 },
 };
 
-#define RULE_FIELDS                                                                    \
+#define OWNER_FIELDS                                                                   \
 	{ "LoadBalancerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_INSTANCE },     \
 		{ "ListenerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_LISTENER }, \
 		{ "Targets",                                                           \
@@ -45,25 +45,23 @@ static const struct field target_fields[] = {
 		"Url", FIELD_TEXT, .about = "The rule's URL, in place of LocationId."  \
 	}
 
-const struct field register_targets_fields[] = { RULE_FIELDS, { 0 } };
-const struct field deregister_targets_fields[] = { RULE_FIELDS, { 0 } };
+const struct field register_targets_fields[] = { OWNER_FIELDS, { 0 } };
+const struct field deregister_targets_fields[] = { OWNER_FIELDS, { 0 } };
 const struct field modify_target_weight_fields[] = {
-	RULE_FIELDS,
+	OWNER_FIELDS,
 	{ "Weight", FIELD_INTEGER, .most = WEIGHT_MOST,
 	  .about = "For Targets without one of their own. Default 10." },
 	{ 0 },
 };
 const struct field modify_target_port_fields[] = {
-	RULE_FIELDS,
+	OWNER_FIELDS,
 	{ "NewPort", FIELD_INTEGER, FIELD_REQUIRED, .least = 1, .most = 65535 },
 	{ 0 },
 };
 
-/* What a call names: the rule, and the addresses of Targets in their order. */
+/* What a call names: a rule or layer-4 listener, and the addresses of Targets in their order. */
 struct work {
-	struct instance *instance;
-	struct listener *listener;
-	struct rule *rule;
+	struct target_owner owner;
 	const json_t *targets;
 	struct address addresses[TARGETS_MOST];
 	struct target *bound[TARGETS_MOST]; /* those with these addresses, once looked up */
@@ -120,7 +118,7 @@ static int read_work(struct call *call, struct work *work)
 {
 	int error = read_targets(call, work);
 
-	return error == 0 ? call_rule(call, &work->instance, &work->listener, &work->rule) : error;
+	return error == 0 ? call_target_owner(call, &work->owner) : error;
 }
 
 /*
@@ -134,20 +132,20 @@ static int read_bound_work(struct call *call, struct work *work)
 	for (size_t i = 0; i < work->count && error == 0; i++) {
 		char text[ADDRESS_TEXT_SIZE];
 
-		work->bound[i] = rule_find_target(work->rule, &work->addresses[i]);
+		work->bound[i] = owner_find_target(&work->owner, &work->addresses[i]);
 		if (work->bound[i])
 			continue;
 		address_format(&work->addresses[i], text);
 		error = problem_set(&call->problem, "InvalidParameter",
 				    field_path("Targets", i, NULL).text,
-				    "Targets: rule %s has no server %s.", work->rule->id, text);
+				    "Targets: %s has no server %s.", owner_id(&work->owner), text);
 	}
 	return error;
 }
 
 /* Registers a server that is not bound; its number is new. */
-static int add_target(struct call *call, struct rule *rule, const struct address *address,
-		      uint16_t weight, const char *tag)
+static int add_target(struct call *call, const struct target_owner *owner,
+		      const struct address *address, uint16_t weight, const char *tag)
 {
 	struct target *target = target_new();
 	int error;
@@ -159,9 +157,7 @@ static int add_target(struct call *call, struct rule *rule, const struct address
 	target->created_at = clock_wall_s();
 	error = text_set(&target->tag, tag);
 	if (error == 0)
-		error = store_insert_target(call->control->store, NULL, rule, target);
-	if (error == 0)
-		error = rule_add_target(rule, target);
+		error = owner_insert_target(call, owner, target);
 	if (error != 0)
 		target_free(target);
 	return error;
@@ -181,30 +177,30 @@ static int register_one(struct call *call, struct work *work, size_t index)
 {
 	const json_t *input = json_array_get(work->targets, index);
 	const char *tag = input_text(input, "Tag");
-	struct target *target = rule_find_target(work->rule, &work->addresses[index]);
+	struct target *target = owner_find_target(&work->owner, &work->addresses[index]);
 
 	if (target)
 		return update_target(call, target, input);
-	return add_target(call, work->rule, &work->addresses[index],
+	return add_target(call, &work->owner, &work->addresses[index],
 			  (uint16_t)input_integer(input, "Weight", WEIGHT_DEFAULT), tag ? tag : "");
 }
 
 int register_targets(struct call *call)
 {
 	struct work work = { 0 };
-	size_t adding = 0;
+	size_t adding = 0, bound;
 	int error = read_work(call, &work);
 
 	if (error != 0)
 		return error;
 	for (size_t i = 0; i < work.count; i++)
-		adding += rule_find_target(work.rule, &work.addresses[i]) == NULL;
+		adding += owner_find_target(&work.owner, &work.addresses[i]) == NULL;
+	(void)owner_targets(&work.owner, &bound);
 	if (adding > 0)
-		error = quota_check(QUOTA_OF_TARGETS, work.rule->target_count, adding,
-				    &call->problem);
+		error = quota_check(QUOTA_OF_TARGETS, bound, adding, &call->problem);
 	for (size_t i = 0; i < work.count && error == 0; i++)
 		error = register_one(call, &work, i);
-	return error == 0 ? call_touch(call, work.instance) : error;
+	return error == 0 ? call_touch(call, work.owner.instance) : error;
 }
 
 int deregister_targets(struct call *call)
@@ -212,12 +208,9 @@ int deregister_targets(struct call *call)
 	struct work work = { 0 };
 	int error = read_bound_work(call, &work);
 
-	for (size_t i = 0; i < work.count && error == 0; i++) {
-		error = store_delete_target(call->control->store, work.bound[i]);
-		if (error == 0)
-			rule_remove_target(work.rule, work.bound[i]);
-	}
-	return error == 0 ? call_touch(call, work.instance) : error;
+	for (size_t i = 0; i < work.count && error == 0; i++)
+		error = owner_delete_target(call, &work.owner, work.bound[i]);
+	return error == 0 ? call_touch(call, work.owner.instance) : error;
 }
 
 int modify_target_weight(struct call *call)
@@ -231,7 +224,7 @@ int modify_target_weight(struct call *call)
 								"Weight", otherwise);
 		error = store_update_target(call->control->store, work.bound[i]);
 	}
-	return error == 0 ? call_touch(call, work.instance) : error;
+	return error == 0 ? call_touch(call, work.owner.instance) : error;
 }
 
 /* The address with the new port must be free, also of the other Targets' new ones. */
@@ -241,7 +234,7 @@ static int check_new_port(struct call *call, const struct work *work, size_t ind
 	bool clashes;
 
 	address.port = port;
-	clashes = rule_find_target(work->rule, &address) != NULL;
+	clashes = owner_find_target(&work->owner, &address) != NULL;
 	for (size_t i = 0; i < index; i++) {
 		struct address other = work->addresses[i];
 
@@ -252,22 +245,21 @@ static int check_new_port(struct call *call, const struct work *work, size_t ind
 		return 0;
 	return problem_set(&call->problem, "InvalidParameterValue.Duplicate",
 			   field_path("Targets", index, NULL).text,
-			   "NewPort: rule %s would have this server twice on port %u.",
-			   work->rule->id, (unsigned)port);
+			   "NewPort: %s would have this server twice on port %u.",
+			   owner_id(&work->owner), (unsigned)port);
 }
 
-static int move_target(struct call *call, struct rule *rule, struct target *target, uint16_t port)
+static int move_target(struct call *call, const struct target_owner *owner, struct target *target,
+		       uint16_t port)
 {
 	struct address address = target->address;
 	uint16_t weight = target->weight;
 	char *tag = strdup(target->tag);
-	int error = tag ? store_delete_target(call->control->store, target) : -ENOMEM;
+	int error = tag ? owner_delete_target(call, owner, target) : -ENOMEM;
 
-	if (error == 0) {
-		rule_remove_target(rule, target);
-		address.port = port;
-		error = add_target(call, rule, &address, weight, tag);
-	}
+	address.port = port;
+	if (error == 0)
+		error = add_target(call, owner, &address, weight, tag);
 	free(tag);
 	return error;
 }
@@ -285,100 +277,7 @@ int modify_target_port(struct call *call)
 	}
 	for (size_t i = 0; i < work.count && error == 0; i++) {
 		if (work.addresses[i].port != port)
-			error = move_target(call, work.rule, work.bound[i], port);
+			error = move_target(call, &work.owner, work.bound[i], port);
 	}
-	return error == 0 ? call_touch(call, work.instance) : error;
-}
-
-const struct field describe_targets_fields[] = {
-	{ "LoadBalancerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_INSTANCE },
-	{ "ListenerIds", FIELD_TEXT_LIST, .most = 20, .about = "Unknown ones are left out." },
-	{ "Protocol", FIELD_TEXT, .words = protocol_words },
-	{ "Port", FIELD_INTEGER, .least = 1, .most = 65535 },
-	{ "Filters", FIELD_OBJECT_LIST, .most = FILTERS_MOST, .fields = filter_fields,
-	  .about = "location-id, private-ip-address, tag. What holds no match is left out." },
-	{ 0 },
-};
-
-static const char *const filter_names[] = { "location-id", "private-ip-address", "tag", NULL };
-
-static bool target_passes(const struct target *target, const json_t *input)
-{
-	char ip[ADDRESS_IP_TEXT_SIZE];
-
-	address_format_ip(&target->address, ip);
-	return filter_passes(filter_values(input, "private-ip-address"), ip) &&
-	       filter_passes(filter_values(input, "tag"), target->tag);
-}
-
-/* Appends the rule to `rules`, unless filters leave nothing of it. */
-static int append_rule(json_t *rules, const struct rule *rule, const json_t *input)
-{
-	bool needs_match =
-		filter_values(input, "private-ip-address") || filter_values(input, "tag");
-	json_t *targets = json_array();
-	json_t *object;
-
-	for (size_t i = 0; i < rule->target_count; i++) {
-		if (target_passes(rule->targets[i], input) &&
-		    json_array_append_new(targets, answer_backend(rule->targets[i])) != 0) {
-			json_decref(targets);
-			return -ENOMEM;
-		}
-	}
-	if (needs_match && json_array_size(targets) == 0) {
-		json_decref(targets);
-		return 0;
-	}
-	object = json_pack("{s:s, s:s, s:s, s:o, s:[]}", "LocationId", rule->id, "Domain",
-			   rule->domain, "Url", rule->url, "Targets", targets, "FunctionTargets");
-	return json_array_append_new(rules, object) == 0 ? 0 : -ENOMEM;
-}
-
-static int append_listener(json_t *listeners, const struct listener *listener, const json_t *input)
-{
-	json_t *rules = json_array();
-	json_t *object;
-
-	for (size_t i = 0; i < listener->rule_count; i++) {
-		const struct rule *rule = listener->rules[i];
-
-		if (filter_passes(filter_values(input, "location-id"), rule->id) &&
-		    append_rule(rules, rule, input) != 0) {
-			json_decref(rules);
-			return -ENOMEM;
-		}
-	}
-	if (json_array_size(input_get(input, "Filters")) > 0 && json_array_size(rules) == 0) {
-		json_decref(rules);
-		return 0;
-	}
-	/* Targets are those of layer 4. */
-	object = json_pack("{s:s, s:s, s:i, s:i, s:n, s:o}", "ListenerId", listener->id, "Protocol",
-			   protocol_name((enum protocol)listener->protocol), "Port", listener->port,
-			   "EndPort", 0, "Targets", "Rules", rules);
-	return json_array_append_new(listeners, object) == 0 ? 0 : -ENOMEM;
-}
-
-int describe_targets(struct call *call)
-{
-	enum protocol protocol = protocol_of(input_text(call->input, "Protocol"));
-	json_t *listeners = json_array();
-	struct instance *instance;
-	int error = 0;
-
-	if (json_object_set_new(call->output, "Listeners", listeners) != 0)
-		return -ENOMEM;
-	if (call_instance(call, &instance) != 0 ||
-	    filters_check(call->input, filter_names, &call->problem) != 0)
-		return -EINVAL;
-	for (size_t i = 0; i < instance->listener_count && error == 0; i++) {
-		const struct listener *listener = instance->listeners[i];
-
-		if (list_passes(call->input, "ListenerIds", listener->id) &&
-		    (protocol == 0 || protocol == listener->protocol) &&
-		    input_integer(call->input, "Port", listener->port) == listener->port)
-			error = append_listener(listeners, listener, call->input);
-	}
-	return error;
+	return error == 0 ? call_touch(call, work.owner.instance) : error;
 }

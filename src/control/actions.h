@@ -68,13 +68,15 @@ int describe_load_balancers(struct call *call);
 int modify_load_balancer_attributes(struct call *call);
 int delete_load_balancer(struct call *call);
 
-/* action_listener.c */
-extern const struct field create_listener_fields[], describe_listeners_fields[],
-	modify_listener_fields[], delete_listener_fields[];
+/* action_listener.c; the first two tables: listener_input.c */
+extern const struct field create_listener_fields[], modify_listener_fields[],
+	describe_listeners_fields[], delete_listener_fields[],
+	delete_load_balancer_listeners_fields[];
 int create_listener(struct call *call);
 int describe_listeners(struct call *call);
 int modify_listener(struct call *call);
 int delete_listener(struct call *call);
+int delete_load_balancer_listeners(struct call *call);
 
 /* action_rule.c */
 extern const struct field create_rule_fields[], modify_rule_fields[], delete_rule_fields[];
@@ -82,14 +84,16 @@ int create_rule(struct call *call);
 int modify_rule(struct call *call);
 int delete_rule(struct call *call);
 
-/* action_target.c */
+/* action_target.c, describe_target.c */
 extern const struct field register_targets_fields[], deregister_targets_fields[],
-	modify_target_weight_fields[], modify_target_port_fields[], describe_targets_fields[];
+	modify_target_weight_fields[], modify_target_port_fields[], describe_targets_fields[],
+	describe_target_health_fields[];
 int register_targets(struct call *call);
 int deregister_targets(struct call *call);
 int modify_target_weight(struct call *call);
 int modify_target_port(struct call *call);
 int describe_targets(struct call *call);
+int describe_target_health(struct call *call);
 
 /* action_custom.c, describe_custom.c */
 extern const struct field set_customized_config_fields[], describe_customized_config_list_fields[],

@@ -192,19 +192,23 @@ json_t *answer_rule(const struct listener *listener, const struct rule *rule)
 }
 
 static const struct constant listener_constants[] = {
-	{ "EndPort", IS_ZERO },
-	{ "Certificate", IS_NULL },
-	{ "SniSwitch", IS_ZERO },
-	{ "TargetGroup", IS_NULL },
-	{ "TargetGroupList", IS_NULL },
-	{ "SessionType", IS_NULL },
-	{ "Toa", IS_FALSE },
-	{ "DeregisterTargetRst", IS_FALSE },
-	{ "AttrFlags", IS_EMPTY_LIST },
-	{ "IdleConnectTimeout", IS_NULL },
-	{ "RescheduleInterval", IS_NULL },
-	{ "RescheduleStartTime", IS_NULL },
+	{ "EndPort", IS_ZERO },          { "Certificate", IS_NULL },     { "SniSwitch", IS_ZERO },
+	{ "TargetGroup", IS_NULL },      { "TargetGroupList", IS_NULL }, { "Toa", IS_FALSE },
 	{ "DataCompressMode", IS_NULL },
+};
+
+/* Scheduler, persistence and checks of an HTTP listener belong to its rules. */
+static const struct constant layer7_constants[] = {
+	{ "HealthCheck", IS_NULL },          { "Scheduler", IS_NULL },
+	{ "SessionExpireTime", IS_ZERO },    { "SessionType", IS_NULL },
+	{ "DeregisterTargetRst", IS_FALSE }, { "AttrFlags", IS_EMPTY_LIST },
+	{ "IdleConnectTimeout", IS_NULL },   { "RescheduleInterval", IS_NULL },
+	{ "RescheduleStartTime", IS_NULL },  { "UdpResponses", IS_NULL },
+};
+
+static const struct constant layer4_constants[] = {
+	{ "Rules", IS_NULL },
+	{ "KeepaliveEnable", IS_NULL },
 };
 
 static json_t *answer_rules(const struct listener *listener)
@@ -220,18 +224,74 @@ static json_t *answer_rules(const struct listener *listener)
 	return rules;
 }
 
-/* Scheduler, persistence and checks of an HTTP listener belong to its rules. */
+/* Adds what the listener has on. */
+static json_t *answer_flags(const struct layer4 *layer4)
+{
+	const struct {
+		const char *name;
+		bool is_on;
+	} flags[] = {
+		{ "ProxyProtocol", layer4->has_proxy_protocol },
+		{ "RescheduleTargetZeroWeight", layer4->reschedules_zero_weight },
+		{ "RescheduleUnhealthy", layer4->reschedules_unhealthy },
+		{ "RescheduleExpandTarget", layer4->reschedules_expand },
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && list; i++) {
+		if (flags[i].is_on &&
+		    json_array_append_new(list, json_string(flags[i].name)) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	}
+	return list;
+}
+
+/* What layer 4 adds; takes nothing over. */
+static json_t *answer_layer4(const struct listener *listener)
+{
+	const struct layer4 *layer4 = &listener->layer4;
+	json_t *object = json_pack(
+		"{s:o, s:s, s:i, s:s, s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:o}", "HealthCheck",
+		health_check_answer(&listener->health_check, ""), "Scheduler",
+		scheduler_name((enum scheduler)listener->scheduler), "SessionExpireTime",
+		(int)listener->session_expire_s, "SessionType", "NORMAL", "DeregisterTargetRst",
+		layer4->resets_deregistered, "AttrFlags", answer_flags(layer4), "MaxConn",
+		(int)layer4->max_conn, "MaxCps", (int)layer4->max_cps, "IdleConnectTimeout",
+		(int)layer4->idle_timeout_s, "RescheduleStartTime", layer4->reschedule_start_s,
+		"RescheduleInterval", layer4->reschedule_interval_s, "UdpResponses",
+		listener->protocol == PROTOCOL_UDP ? json_integer(layer4->udp_responses)
+						   : json_null());
+
+	return ADD_CONSTANTS(object, layer4_constants);
+}
+
+static json_t *answer_layer7(const struct listener *listener)
+{
+	json_t *object =
+		json_pack("{s:o, s:i, s:i, s:i}", "Rules", answer_rules(listener),
+			  "KeepaliveEnable", listener->has_keepalive, "MaxConn", -1, "MaxCps", -1);
+
+	return ADD_CONSTANTS(object, layer7_constants);
+}
+
 json_t *answer_listener(const struct listener *listener)
 {
-	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:i, s:o, s:n, s:n, s:i, s:s, s:i, s:i, s:i, s:o, s:s?}",
-		"ListenerId", listener->id, "ListenerName", listener->name, "Protocol",
-		protocol_name((enum protocol)listener->protocol), "Port", listener->port, "Rules",
-		answer_rules(listener), "HealthCheck", "Scheduler", "SessionExpireTime", 0,
-		"TargetType", "NODE", "KeepaliveEnable", listener->has_keepalive, "MaxConn", -1,
-		"MaxCps", -1, "CreateTime", answer_time(listener->created_at), "BindError",
+	enum protocol protocol = (enum protocol)listener->protocol;
+	json_t *object =
+		protocol_is_layer4(protocol) ? answer_layer4(listener) : answer_layer7(listener);
+	json_t *common = json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:o, s:s?}", "ListenerId", listener->id, "ListenerName",
+		listener->name, "Protocol", protocol_name(protocol), "Port", listener->port,
+		"TargetType", "NODE", "CreateTime", answer_time(listener->created_at), "BindError",
 		listener->bind_error ? strerror(listener->bind_error) : NULL);
 
+	if (json_object_update(object, common) != 0) {
+		json_decref(object);
+		object = NULL;
+	}
+	json_decref(common);
 	return ADD_CONSTANTS(object, listener_constants);
 }
 

@@ -15,7 +15,8 @@
 json_t *answer_time(int64_t wall_s);
 
 json_t *answer_load_balancer(const struct instance *instance, bool has_target_count);
-/* Listener with its rules. BindError (extension): why its port is not open, or null. */
+/* Listener, with its rules on layer 7. Extensions: BindError (why its port is not open, or null)
+ * and UdpResponses (null but on UDP). */
 json_t *answer_listener(const struct listener *listener);
 /* RuleOutput. StripCookie is an extension. */
 json_t *answer_rule(const struct listener *listener, const struct rule *rule);

@@ -75,30 +75,25 @@ static struct rule *find_by_url(const struct listener *listener, const char *dom
 	return listener_find_rule_by_url(listener, lower, url);
 }
 
-int call_rule(struct call *call, struct instance **ret_instance, struct listener **ret_listener,
-	      struct rule **ret)
+int call_rule(struct call *call, const struct listener *listener, struct rule **ret)
 {
 	const char *id = input_text(call->input, "LocationId");
 	const char *url = input_text(call->input, "Url");
 	const char *domain = input_text(call->input, "Domain");
 	struct rule *rule;
-	int error;
 
 	if (!id && !url)
 		return problem_set(&call->problem, "MissingParameter",
 				   domain ? "Url" : "LocationId",
 				   "LocationId, or Url and Domain, is required.");
-	error = call_listener_7(call, ret_instance, ret_listener);
-	if (error != 0)
-		return error;
-	rule = id ? listener_find_rule(*ret_listener, id) : find_by_url(*ret_listener, domain, url);
+	rule = id ? listener_find_rule(listener, id) : find_by_url(listener, domain, url);
 	if (!rule && id)
 		return problem_set(&call->problem, "InvalidParameter.LocationNotFound",
 				   "LocationId", "LocationId: listener %s has no rule %s.",
-				   (*ret_listener)->id, id);
+				   listener->id, id);
 	if (!rule)
 		return problem_set(&call->problem, "InvalidParameter.LocationNotFound", "Url",
-				   "Url: listener %s has no rule for %s%s.", (*ret_listener)->id,
+				   "Url: listener %s has no rule for %s%s.", listener->id,
 				   domain ? domain : "any host, URL ", url);
 	*ret = rule;
 	return 0;

@@ -18,11 +18,16 @@ int call_listener(struct call *call, struct instance **ret_instance, struct list
 int call_listener_7(struct call *call, struct instance **ret_instance, struct listener **ret);
 
 /*
- * ... and the rule: LocationId, or Url with or without Domain. MissingParameter,
+ * The rule of this layer-7 listener: LocationId, or Url with or without Domain. MissingParameter,
  * InvalidParameter.LocationNotFound.
  */
-int call_rule(struct call *call, struct instance **ret_instance, struct listener **ret_listener,
-	      struct rule **ret);
+int call_rule(struct call *call, const struct listener *listener, struct rule **ret);
+
+/* Has servers and settings of its own, and no rules. */
+static inline bool listener_is_layer4(const struct listener *listener)
+{
+	return protocol_is_layer4((enum protocol)listener->protocol);
+}
 
 /* The task belongs to this instance. -ENOMEM. */
 int call_touch(struct call *call, const struct instance *instance);

@@ -9,6 +9,7 @@
 
 #include "control/configuration_key.h"
 #include "control/health_input.h"
+#include "control/listener_input.h"
 
 #define BANDWIDTH_DEFAULT 10 /* api.md section 6 */
 
@@ -112,20 +113,6 @@ int compare_instance(const struct plan_instance *it, struct comparison *ret)
 	return error;
 }
 
-int compare_listener(const struct plan_listener *it, struct comparison *ret)
-{
-	const struct listener *listener = it->listener;
-	json_t *now = json_pack("{s:s s:i s:i s:s s:s s:s}", "ListenerName", listener->name,
-				"KeepaliveEnable", listener->has_keepalive, "SessionExpireTime",
-				(int)listener->session_expire_s, "Scheduler",
-				scheduler_name((enum scheduler)listener->scheduler), "SessionType",
-				"NORMAL", "TargetType", "NODE");
-
-	/* The name of a listener without one was made up for it. The rest of the defaults: of HTTP
-	 * listeners. */
-	return compare(it->input, now, json_pack("{s:i}", "KeepaliveEnable", 1), ret);
-}
-
 /* Texts that checks have by default, so that leaving one out and writing it are the same. */
 static json_t *check_json(const struct health_check *check, const char *domain)
 {
@@ -142,16 +129,16 @@ fail:
 	return NULL;
 }
 
-int compare_wanted_check(const struct plan_rule *rule, struct health_check *ret,
+int compare_wanted_check(const json_t *input, enum protocol protocol, struct health_check *ret,
 			 struct problem *problem)
 {
-	const json_t *input = input_get(rule->input, "HealthCheck");
+	const json_t *given = input_get(input, "HealthCheck");
 	struct health_check check;
 	int error = 0;
 
-	health_check_defaults(&check, (enum protocol)rule->parent->listener->protocol);
-	if (input)
-		error = health_check_read(input, &check, "HealthCheck", problem);
+	health_check_defaults(&check, protocol);
+	if (given)
+		error = health_check_read(given, &check, "HealthCheck", problem);
 	if (error)
 		health_check_done(&check);
 	else
@@ -175,45 +162,113 @@ static int add_nulls(const json_t *now, json_t *wanted)
 	return 0;
 }
 
-static int compare_check(const struct plan_rule *it, const json_t *now, struct comparison *ret,
-			 struct problem *problem)
+/* What has a health check: a rule or a layer-4 listener, in the file and as it is. */
+struct checked {
+	const json_t *input;
+	enum protocol protocol;
+	const char *domain; /* the rule's; "" when none */
+	const struct health_check *check;
+};
+
+/* Adds HealthCheck to both sides. */
+static int compare_check(const struct checked *it, struct comparison *ret, struct problem *problem)
 {
 	struct health_check check;
-	int error = compare_wanted_check(it, &check, problem);
-	json_t *wanted;
+	int error = compare_wanted_check(it->input, it->protocol, &check, problem);
+	json_t *now, *wanted;
 
 	if (error)
 		return error;
-	wanted = check_json(&check, it->rule->domain);
+	now = check_json(it->check, it->domain);
+	wanted = check_json(&check, it->domain);
 	health_check_done(&check);
-	error = wanted ? add_nulls(now, wanted) : -ENOMEM;
-	if (!error && json_object_set(ret->wanted, "HealthCheck", wanted))
+	error = now && wanted ? add_nulls(now, wanted) : -ENOMEM;
+	if (!error && (json_object_set(ret->now, "HealthCheck", now) ||
+		       json_object_set(ret->wanted, "HealthCheck", wanted)))
 		error = -ENOMEM;
+	json_decref(now);
 	json_decref(wanted);
 	return error;
+}
+
+/* The name of a listener without one was made up for it: it has no default. */
+static int compare_layer7(const struct plan_listener *it, struct comparison *ret)
+{
+	const struct listener *listener = it->listener;
+	json_t *now = json_pack("{s:s s:i s:i s:s s:s s:s}", "ListenerName", listener->name,
+				"KeepaliveEnable", listener->has_keepalive, "SessionExpireTime", 0,
+				"Scheduler", "WRR", "SessionType", "NORMAL", "TargetType", "NODE");
+
+	return compare(it->input, now, json_pack("{s:i}", "KeepaliveEnable", 1), ret);
+}
+
+/* What layer 4 has but for its check. */
+static json_t *layer4_json(const struct listener *listener)
+{
+	const struct layer4 *layer4 = &listener->layer4;
+	bool is_udp = listener->protocol == PROTOCOL_UDP;
+
+	return json_pack(
+		"{s:s s:i s:s s:s s:i s:i s:i s:i s:i s:b s:b s:b s:b s:o* s:o*}", "Scheduler",
+		scheduler_name((enum scheduler)listener->scheduler), "SessionExpireTime",
+		(int)listener->session_expire_s, "SessionType", "NORMAL", "TargetType", "NODE",
+		"IdleConnectTimeout", (int)layer4->idle_timeout_s, "MaxConn", (int)layer4->max_conn,
+		"MaxCps", (int)layer4->max_cps, "RescheduleStartTime", layer4->reschedule_start_s,
+		"RescheduleInterval", layer4->reschedule_interval_s, "DeregisterTargetRst",
+		layer4->resets_deregistered, "RescheduleTargetZeroWeight",
+		layer4->reschedules_zero_weight, "RescheduleUnhealthy",
+		layer4->reschedules_unhealthy, "RescheduleExpandTarget", layer4->reschedules_expand,
+		"ProxyProtocol", is_udp ? NULL : json_boolean(layer4->has_proxy_protocol),
+		"UdpResponses", is_udp ? json_integer(layer4->udp_responses) : NULL);
+}
+
+static int compare_layer4(const struct plan_listener *it, struct comparison *ret,
+			  struct problem *problem)
+{
+	const struct listener *listener = it->listener;
+	const struct checked checked = { it->input, (enum protocol)listener->protocol, "",
+					 &listener->health_check };
+	struct listener defaults = { 0 };
+	json_t *now = layer4_json(listener);
+	int error;
+
+	if (now && json_object_set_new(now, "ListenerName", json_string(listener->name))) {
+		json_decref(now);
+		now = NULL;
+	}
+	listener_defaults(&defaults, checked.protocol);
+	error = compare(it->input, now, layer4_json(&defaults), ret);
+	health_check_done(&defaults.health_check);
+	return error ? error : compare_check(&checked, ret, problem);
+}
+
+int compare_listener(const struct plan_listener *it, struct comparison *ret,
+		     struct problem *problem)
+{
+	return protocol_is_layer4((enum protocol)it->listener->protocol)
+		       ? compare_layer4(it, ret, problem)
+		       : compare_layer7(it, ret);
 }
 
 int compare_rule(const struct plan_rule *it, struct comparison *ret, struct problem *problem)
 {
 	const struct rule *rule = it->rule;
-	json_t *check = check_json(&rule->health_check, rule->domain);
+	const struct checked checked = { it->input, (enum protocol)it->parent->listener->protocol,
+					 rule->domain, &rule->health_check };
 	json_t *now =
-		json_pack("{s:i s:s s:s s:s s:b s:O s:b s:s s:{} s:{}}", "SessionExpireTime",
+		json_pack("{s:i s:s s:s s:s s:b s:b s:s s:{} s:{}}", "SessionExpireTime",
 			  (int)rule->session_expire_s, "CookieName",
 			  *rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT, "Scheduler",
 			  scheduler_name((enum scheduler)rule->scheduler), "ForwardType",
 			  forward_type_name((enum forward_type)rule->forward_type), "StripCookie",
-			  rule->strips_cookie, "HealthCheck", check, "Http2", rule->has_http2,
-			  "TargetType", "NODE", "Certificate", "MultiCertInfo");
+			  rule->strips_cookie, "Http2", rule->has_http2, "TargetType", "NODE",
+			  "Certificate", "MultiCertInfo");
 	json_t *defaults = json_pack("{s:i s:s s:s s:s s:b}", "SessionExpireTime", 0, "CookieName",
 				     COOKIE_NAME_DEFAULT, "Scheduler", "WRR", "ForwardType", "HTTP",
 				     "StripCookie", 0);
 	int error = compare(it->input, now, defaults, ret);
 
-	if (!error)
-		error = compare_check(it, check, ret, problem);
-	json_decref(check);
-	return error;
+	return error ? error : compare_check(&checked, ret, problem);
 }
 
 /* Whether `wanted` changes nothing. Of objects: each of its members. */

@@ -17,13 +17,14 @@ void comparison_done(struct comparison *comparison);
 
 /* -ENOMEM. *ret is to be ended in any case. The file's object has passed its field table. */
 int compare_instance(const struct plan_instance *instance, struct comparison *ret);
-int compare_listener(const struct plan_listener *listener, struct comparison *ret);
 /* -EINVAL with the problem of a health check that is none. */
+int compare_listener(const struct plan_listener *listener, struct comparison *ret,
+		     struct problem *problem);
 int compare_rule(const struct plan_rule *rule, struct comparison *ret, struct problem *problem);
 
-/* The health check that the file, or its silence, gives a rule. The caller ends *ret with
- * health_check_done. */
-int compare_wanted_check(const struct plan_rule *rule, struct health_check *ret,
+/* The health check that `input`, the file's rule or layer-4 listener, or its silence asks for. The
+ * caller ends *ret with health_check_done. */
+int compare_wanted_check(const json_t *input, enum protocol protocol, struct health_check *ret,
 			 struct problem *problem);
 
 #define COMPARE_TEXT_ROOM 1024

@@ -32,15 +32,12 @@ struct key key_of_listener_input(const json_t *input)
 {
 	enum protocol protocol = protocol_of(input_text(input, "Protocol"));
 
-	return key_of_port(protocol == PROTOCOL_UDP || protocol == PROTOCOL_QUIC,
-			   input_integer(input, "Port", 0));
+	return key_of_port(protocol_is_datagram(protocol), input_integer(input, "Port", 0));
 }
 
 struct key key_of_listener(const struct listener *listener)
 {
-	return key_of_port(listener->protocol == PROTOCOL_UDP ||
-				   listener->protocol == PROTOCOL_QUIC,
-			   listener->port);
+	return key_of_port(protocol_is_datagram((enum protocol)listener->protocol), listener->port);
 }
 
 /* A line break can stand in neither. Domains have no case. */

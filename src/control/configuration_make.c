@@ -124,10 +124,12 @@ static int make_new_rule(struct plan *plan, struct plan_rule *rule, const char *
  * ModifyRule takes over what is given and leaves the rest, so it cannot take a text out of a health
  * check. It has accepted what is wanted; this makes it exact.
  */
-static int set_check(struct plan *plan, const struct plan_rule *rule)
+static int set_rule_check(struct plan *plan, const struct plan_rule *rule)
 {
 	struct health_check check;
-	int error = compare_wanted_check(rule, &check, &plan->call->problem);
+	int error =
+		compare_wanted_check(rule->input, (enum protocol)rule->parent->listener->protocol,
+				     &check, &plan->call->problem);
 
 	if (error)
 		return error;
@@ -160,7 +162,7 @@ static int modify_old_rule(struct plan *plan, const struct plan_rule *rule, cons
 	if (!found)
 		found = modify(plan, &it, plan_ids(rule));
 	if (found > 0)
-		found = set_check(plan, rule);
+		found = set_rule_check(plan, rule);
 	comparison_done(&it.comparison);
 	return found;
 }
@@ -266,6 +268,24 @@ static int make_new_listener(struct plan *plan, struct plan_listener *it, const 
 	return it->listener ? plan_note(plan, "+ %s", what) : -ENOENT;
 }
 
+/* As set_rule_check. */
+static int set_listener_check(struct plan *plan, const struct plan_listener *it)
+{
+	struct listener *listener = it->listener;
+	struct health_check check;
+	int error;
+
+	if (!listener_is_layer4(listener))
+		return 0;
+	error = compare_wanted_check(it->input, (enum protocol)listener->protocol, &check,
+				     &plan->call->problem);
+	if (error)
+		return error;
+	health_check_done(&listener->health_check);
+	listener->health_check = check;
+	return store_update_listener(plan->call->control->store, listener);
+}
+
 static int modify_old_listener(struct plan *plan, const struct plan_listener *listener,
 			       const char *what)
 {
@@ -280,19 +300,37 @@ static int modify_old_listener(struct plan *plan, const struct plan_listener *li
 		.show = show_listener,
 		.object = listener->listener,
 	};
-	int found = compare_listener(listener, &it.comparison);
+	int found = compare_listener(listener, &it.comparison, &plan->call->problem);
 
+	if (found == -EINVAL)
+		found = plan_tell(plan, &it.place);
 	if (!found)
 		found = modify(plan, &it, plan_ids(&whole));
+	if (found > 0)
+		found = set_listener_check(plan, listener);
 	comparison_done(&it.comparison);
 	return found < 0 ? found : 0;
+}
+
+static int refuse_rules(struct plan *plan, const struct plan_listener *it)
+{
+	struct plan_place place = plan_place_listener(it);
+
+	return plan_refuse(plan, &place, "Rules", "InvalidParameter.ProtocolCheckFailed",
+			   "A %s listener has no Rules; its Targets stand beside its Port.",
+			   input_text(it->input, "Protocol"));
 }
 
 static int make_rules(struct plan *plan, const struct plan_listener *it)
 {
 	const json_t *list = plan_list(it->input, "Rules");
-	json_t *has = key_index_rules(it->listener);
-	int error = has ? 0 : -ENOMEM;
+	json_t *has;
+	int error;
+
+	if (listener_is_layer4(it->listener))
+		return json_array_size(list) ? refuse_rules(plan, it) : 0;
+	has = key_index_rules(it->listener);
+	error = has ? 0 : -ENOMEM;
 
 	for (size_t row = 0; !error && row < json_array_size(list); row++) {
 		struct plan_rule rule = { .parent = it,

@@ -66,13 +66,24 @@ static bool contains(const char *text, const char *needle)
 	return !needle || strstr(text, needle) != NULL;
 }
 
-static bool rule_has_ip(const struct rule *rule, const json_t *ips)
+static bool have_ip(struct target *const *targets, size_t count, const json_t *ips)
 {
 	char ip[ADDRESS_IP_TEXT_SIZE];
 
-	for (size_t i = 0; i < rule->target_count; i++) {
-		address_format_ip(&rule->targets[i]->address, ip);
+	for (size_t i = 0; i < count; i++) {
+		address_format_ip(&targets[i]->address, ip);
 		if (filter_passes(ips, ip))
+			return true;
+	}
+	return false;
+}
+
+static bool listener_has_ip(const struct listener *listener, const json_t *ips)
+{
+	if (have_ip(listener->targets, listener->target_count, ips))
+		return true;
+	for (size_t i = 0; i < listener->rule_count; i++) {
+		if (have_ip(listener->rules[i]->targets, listener->rules[i]->target_count, ips))
 			return true;
 	}
 	return false;
@@ -80,17 +91,11 @@ static bool rule_has_ip(const struct rule *rule, const json_t *ips)
 
 static bool backends_pass(const struct instance *instance, const json_t *ips)
 {
-	if (json_array_size(ips) == 0)
-		return true;
-	for (size_t i = 0; i < instance->listener_count; i++) {
-		const struct listener *listener = instance->listeners[i];
-
-		for (size_t j = 0; j < listener->rule_count; j++) {
-			if (rule_has_ip(listener->rules[j], ips))
-				return true;
-		}
+	for (size_t i = 0; i < instance->listener_count && json_array_size(ips) > 0; i++) {
+		if (listener_has_ip(instance->listeners[i], ips))
+			return true;
 	}
-	return false;
+	return json_array_size(ips) == 0;
 }
 
 /* tag-key: some tag has one of the keys; tag:KEY: that tag has one of the values. */

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* UDP and QUIC share a port space, everything else the other one (features.md section 2). */
-static bool is_datagram(uint8_t protocol)
+static bool is_datagram(const struct listener *listener)
 {
-	return protocol == PROTOCOL_UDP || protocol == PROTOCOL_QUIC;
+	return protocol_is_datagram((enum protocol)listener->protocol);
 }
 
 static bool addresses_meet(const struct address *a, const struct address *b)
@@ -30,7 +29,7 @@ const struct listener *ports_find(const struct model *model, const struct addres
 			const struct listener *listener = instance->listeners[j];
 
 			if (listener->port == port &&
-			    is_datagram(listener->protocol) == is_datagram((uint8_t)protocol)) {
+			    is_datagram(listener) == protocol_is_datagram(protocol)) {
 				*ret_owner = instance;
 				return listener;
 			}
@@ -51,7 +50,7 @@ static int place_order(const struct place *a, const struct place *b)
 	int order = a->listener->port - b->listener->port;
 
 	if (order == 0)
-		order = is_datagram(a->listener->protocol) - is_datagram(b->listener->protocol);
+		order = is_datagram(a->listener) - is_datagram(b->listener);
 	return order != 0 ? order : a->vip->family - b->vip->family;
 }
 

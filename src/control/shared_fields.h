@@ -16,7 +16,9 @@ extern const struct field filter_fields[];
 #define FILTERS_MOST 10
 #define ABOUT_INSTANCE "The instance, lb-xxxxxxxx."
 #define ABOUT_LISTENER "The listener, lbl-xxxxxxxx."
-#define ABOUT_LOCATION "The rule, loc-xxxxxxxx; or name it by Domain and Url."
+#define ABOUT_LOCATION                                                                           \
+	"The rule of an HTTP listener, loc-xxxxxxxx; or name it by Domain and Url. TCP and UDP " \
+	"listeners have none: their servers are bound to them."
 #define ABOUT_DOMAIN "The rule's domain; absent for a rule that answers any host."
 
 /*

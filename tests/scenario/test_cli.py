@@ -220,7 +220,7 @@ def test_apply_from_stdin(plain, pair):
     (lambda text: text.replace("Weight: 10}", "Weight: 101}", 1), 13, "Weight"),
     (lambda text: text.replace("EniIp: 127.0.0.1", "EniIp: nowhere", 1), 13, "EniIp"),
     (lambda text: text.replace("Protocol: HTTP", "Protocol: FTP"), 6, "Protocol"),
-    (lambda text: text.replace("Protocol: HTTP", "Protocol: TCP"), 6, "Protocol"),
+    (lambda text: text.replace("Protocol: HTTP", "Protocol: HTTPS"), 6, "Protocol"),
     (lambda text: text.replace("        Port:", "        Port: 1\n        Port:"), 8, "Port"),
     (lambda text: text.replace("Vip: 127.0.0.1", "Vip: 192.0.2.1"), 4, "Vip"),
     (lambda text: text.replace("LoadBalancerName: bad", "LoadBalancerName: &a bad"), 3, ""),

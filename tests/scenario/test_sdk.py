@@ -143,7 +143,7 @@ def test_the_whole_journey(sdk, nginx, method):
     ("DescribeListeners", {"LoadBalancerId": "lb-00000000"}, "InvalidParameter.LBIdNotFound"),
     ("CreateLoadBalancer", {}, "MissingParameter"),
     ("CreateLoadBalancer", {"LoadBalancerType": "NONE"}, "InvalidParameterValue"),
-    ("DescribeTargetHealth", {"LoadBalancerIds": ["lb-00000000"]}, "UnsupportedOperation"),
+    ("DescribeRewrite", {"LoadBalancerId": "lb-00000000"}, "UnsupportedOperation"),
     ("NoSuchAction", {}, "InvalidAction"),
     ("DescribeQuota", {"Nonsense": "1"}, "UnknownParameter"),
 ])

@@ -87,23 +87,38 @@ static void dump_health(FILE *out, const struct health_check *check)
 		check->receive_context ?: "-", check->extended_code ?: "-");
 }
 
-static void dump_rule(FILE *out, const struct rule *rule)
+static void dump_targets(FILE *out, struct target *const *targets, size_t count)
 {
 	char address[ADDRESS_TEXT_SIZE];
 
+	for (size_t i = 0; i < count; i++) {
+		const struct target *target = targets[i];
+
+		address_format(&target->address, address);
+		fprintf(out, "   target %" PRIu64 " %u %s %u '%s' %" PRId64 "\n", target->number,
+			target->slot, address, target->weight, target->tag, target->created_at);
+	}
+}
+
+static void dump_layer4(FILE *out, const struct layer4 *layer4)
+{
+	fprintf(out, " {%u %d %d %u %u %u %u %d %d %d %d %d}", layer4->idle_timeout_s,
+		layer4->max_conn, layer4->max_cps, layer4->reschedule_start_s,
+		layer4->reschedule_interval_s, layer4->udp_responses, layer4->session_epoch,
+		layer4->resets_deregistered, layer4->reschedules_zero_weight,
+		layer4->reschedules_unhealthy, layer4->reschedules_expand,
+		layer4->has_proxy_protocol);
+}
+
+static void dump_rule(FILE *out, const struct rule *rule)
+{
 	fprintf(out, "  rule %" PRIu64 " %u %s '%s' %s %d %d %d %d %u '%s' %" PRId64, rule->number,
 		rule->slot, rule->id, rule->domain, rule->url, rule->scheduler, rule->forward_type,
 		rule->has_http2, rule->strips_cookie, rule->session_expire_s, rule->cookie_name,
 		rule->created_at);
 	dump_health(out, &rule->health_check);
 	fputc('\n', out);
-	for (size_t i = 0; i < rule->target_count; i++) {
-		const struct target *target = rule->targets[i];
-
-		address_format(&target->address, address);
-		fprintf(out, "   target %" PRIu64 " %u %s %u '%s' %" PRId64 "\n", target->number,
-			target->slot, address, target->weight, target->tag, target->created_at);
-	}
+	dump_targets(out, rule->targets, rule->target_count);
 }
 
 static void dump_instance(FILE *out, const struct instance *instance)
@@ -128,8 +143,10 @@ static void dump_instance(FILE *out, const struct instance *instance)
 			listener->protocol, listener->port, listener->scheduler,
 			listener->session_expire_s, listener->has_keepalive,
 			listener->default_domain, listener->created_at);
+		dump_layer4(out, &listener->layer4);
 		dump_health(out, &listener->health_check);
 		fputc('\n', out);
+		dump_targets(out, listener->targets, listener->target_count);
 		for (size_t j = 0; j < listener->rule_count; j++)
 			dump_rule(out, listener->rules[j]);
 	}

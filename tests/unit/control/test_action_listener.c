@@ -44,7 +44,7 @@ static void creates_several(void **state)
 	assert_int_equal(noun_integer(found, "MaxConn"), -1);
 	assert_true(json_is_null(noun_at(found, "BindError")));
 	assert_int_equal(json_array_size(noun_at(found, "Rules")), 0);
-	assert_int_equal(json_object_size(found), 27);
+	assert_int_equal(json_object_size(found), 28);
 	assert_string_equal(noun_text(answer, "Listeners.2.ListenerName"), "HTTP-81");
 	assert_int_equal(noun_integer(answer, "Listeners.2.KeepaliveEnable"), 1);
 	json_decref(answer);
@@ -77,6 +77,8 @@ static void refuses_bad_creates(void **state)
 		{ "InvalidParameter", "RescheduleInterval", "'RescheduleInterval':1" },
 		{ "InvalidParameterValue", "MaxConn", "'MaxConn':0" },
 		{ "UnsupportedOperation", "MaxCps", "'MaxCps':1" },
+		{ "InvalidParameterValue", "MaxCps", "'MaxCps':-2" },
+		{ "InvalidParameter", "UdpResponses", "'UdpResponses':1" },
 		{ "InvalidParameter", "ProxyProtocol", "'ProxyProtocol':true" },
 		{ "UnsupportedOperation", "EndPort", "'EndPort':99" },
 		{ "UnsupportedOperation", "H2cSwitch", "'H2cSwitch':true" },
@@ -97,9 +99,9 @@ static void refuses_bad_creates(void **state)
 
 static void refuses_other_protocols_and_ports(void **state)
 {
-	static const char *const later[] = { "TCP", "UDP", "HTTPS", "TCP_SSL", "QUIC" };
+	static const char *const later[] = { "HTTPS", "TCP_SSL", "QUIC" };
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 3; i++)
 		noun_refuse("CreateListener", "UnsupportedOperation", "Protocol",
 			    "{'LoadBalancerId':'%s','Protocol':'%s','Ports':[80]}", instance,
 			    later[i]);
@@ -169,6 +171,32 @@ static void modifies_and_deletes(void **state)
 		    "{'LoadBalancerId':'%s','ListenerId':'%s'}", instance, id);
 }
 
+static void deletes_several(void **state)
+{
+	char ids[3][32];
+
+	for (int i = 0; i < 3; i++)
+		strcpy(ids[i], noun_listener(instance, 80 + (unsigned)i));
+	noun_refuse("DeleteLoadBalancerListeners", "InvalidParameter.ListenerIdNotFound",
+		    "ListenerIds[1]", "{'LoadBalancerId':'%s','ListenerIds':['%s','lbl-00000000']}",
+		    instance, ids[0]);
+	/* Nothing is not everything. */
+	noun_refuse("DeleteLoadBalancerListeners", "InvalidParameterValue.Length", "ListenerIds",
+		    "{'LoadBalancerId':'%s','ListenerIds':[]}", instance);
+	noun_refuse("DeleteLoadBalancerListeners", "InvalidParameter.LBIdNotFound",
+		    "LoadBalancerId", "{'LoadBalancerId':'lb-00000000'}");
+	noun_do("DeleteLoadBalancerListeners",
+		"{'LoadBalancerId':'%s','ListenerIds':['%s','%s','%s']}", instance, ids[2], ids[0],
+		ids[2]);
+	assert_int_equal(noun.control.model.instances[0]->listener_count, 1);
+	assert_string_equal(noun.control.model.instances[0]->listeners[0]->id, ids[1]);
+	noun_listener(instance, 80);
+	noun_do("DeleteLoadBalancerListeners", "{'LoadBalancerId':'%s','ListenerIds':null}",
+		instance);
+	assert_int_equal(noun.control.model.instances[0]->listener_count, 0);
+	noun_do("DeleteLoadBalancerListeners", "{'LoadBalancerId':'%s'}", instance);
+}
+
 static void describes_by_filter(void **state)
 {
 	static const struct {
@@ -212,6 +240,7 @@ int main(void)
 		NOUN_TEST(refuses_other_protocols_and_ports),
 		NOUN_TEST(ports_are_unique_per_address),
 		NOUN_TEST(modifies_and_deletes),
+		NOUN_TEST(deletes_several),
 		NOUN_TEST(describes_by_filter),
 		NOUN_TEST(keeps_to_its_quota),
 	};

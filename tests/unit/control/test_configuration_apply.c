@@ -308,8 +308,11 @@ static void test_refused_values(void **state)
 		{ "    Port: 8080\n", "", "MissingParameter",
 		  "f.yaml:6: LoadBalancers[0].Listeners[0].Port" },
 		{ "Protocol: HTTP\n", "Protocol: FTP\n", "InvalidParameterValue", "f.yaml:6: " },
-		{ "Protocol: HTTP\n", "Protocol: TCP\n", "UnsupportedOperation",
-		  "f.yaml:6: LoadBalancers[0].Listeners[0].Protocol: TCP listeners are not built yet" },
+		{ "Protocol: HTTP\n", "Protocol: HTTPS\n", "UnsupportedOperation",
+		  "f.yaml:6: LoadBalancers[0].Listeners[0].Protocol: HTTPS listeners are not built "
+		  "yet" },
+		{ "Protocol: HTTP\n", "Protocol: TCP\n", "InvalidParameter.ProtocolCheckFailed",
+		  "f.yaml:9: LoadBalancers[0].Listeners[0].Rules: A TCP listener has no Rules" },
 		{ "Vip: 127.0.0.1", "Vip: 192.0.2.1", "ResourceInsufficient",
 		  "f.yaml:3: LoadBalancers[0].Vip must be an address" },
 		{ "Vip: 127.0.0.1", "Vip: here", "InvalidParameter.FormatError", "f.yaml:3: " },

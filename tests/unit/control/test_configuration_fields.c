@@ -93,7 +93,7 @@ static void test_nothing_is_passed_over(void **state)
 		fixture_apply(
 			fixture,
 			"LoadBalancers: [{LoadBalancerName: a, Listeners: [{Protocol: HTTP, Port: 80, "
-			"Rules: [{Url: /}]}]}]\n",
+			"Rules: [{Url: /}]}, {Protocol: TCP, Port: 90}, {Protocol: UDP, Port: 90}]}]\n",
 			false),
 		0);
 	instance.instance = fixture->control.model.instances[0];
@@ -103,10 +103,18 @@ static void test_nothing_is_passed_over(void **state)
 	assert_int_equal(compare_instance(&instance, &comparison), 0);
 	expect_all(instance_fields(), &comparison, "ModifyLoadBalancerAttributes", of_instance);
 	comparison_done(&comparison);
-	assert_int_equal(compare_listener(&listener, &comparison), 0);
+	assert_int_equal(compare_listener(&listener, &comparison, &problem), 0);
 	expect_all(below(instance_fields(), "Listeners"), &comparison, "ModifyListener",
 		   of_listener);
 	comparison_done(&comparison);
+	for (size_t i = 1; i < 3; i++) {
+		listener.listener = instance.instance->listeners[i];
+		assert_int_equal(compare_listener(&listener, &comparison, &problem), 0);
+		expect_all(below(instance_fields(), "Listeners"), &comparison, "ModifyListener",
+			   of_listener);
+		comparison_done(&comparison);
+	}
+	listener.listener = instance.instance->listeners[0];
 	assert_int_equal(compare_rule(&rule, &comparison, &problem), 0);
 	expect_all(below(below(instance_fields(), "Listeners"), "Rules"), &comparison, "ModifyRule",
 		   of_rule);
