@@ -76,6 +76,7 @@ struct worker {
 		struct generation *next; /* to be adopted; a reference comes with it */
 		uint64_t sequence; /* of the handover */
 		int64_t stop_grace_ms; /* -1 = go on */
+		bool is_patient; /* of that stop */
 	} mailbox;
 	_Atomic uint64_t adopted; /* sequence of the handover in force here */
 		bool is_patient; /* of that stop */
@@ -126,6 +127,9 @@ void worker_done(struct worker *worker);
 void worker_hand_over(struct worker *worker, struct generation *generation, uint64_t sequence);
 /* Stop accepting, finish requests, end after grace_ms at the latest: is_ended. */
 void worker_ask_to_stop(struct worker *worker, int64_t grace_ms);
+/* The same where another process has taken over: an idle client may use its connection once more,
+ * so that none finds it closed while it sends. */
+void worker_ask_to_make_way(struct worker *worker, int64_t grace_ms);
 void worker_wake(struct worker *worker);
 
 /* The same where another process has taken over: an idle client may use its connection once more,
