@@ -32,6 +32,7 @@ enum {
 	STATE_TRAILER_FEED,
 	STATE_LAST_FEED,
 	STATE_BAD,
+	STATE_OVER, /* a roof is met */
 };
 
 #define DIGITS_ROOM 16
@@ -132,7 +133,7 @@ static unsigned size_line_end(struct http_chunked *chunked)
 	chunked->excess += chunked->line_size;
 	chunked->excess -= (uint32_t)(allowed < chunked->excess ? allowed : chunked->excess);
 	if (chunked->excess > EXCESS_ROOM)
-		return STATE_BAD;
+		return STATE_OVER;
 	chunked->digits = 0;
 	chunked->line_size = 0;
 	return chunked->left ? STATE_DATA : STATE_TRAILER;
@@ -145,7 +146,7 @@ static unsigned trailer_step(struct http_chunked *chunked, char byte)
 		if (byte == '\r')
 			return STATE_LAST_FEED;
 		if (chunked->trailer_count++ == HTTP_FIELDS_ROOM)
-			return STATE_BAD;
+			return STATE_OVER;
 		return class_of(byte) & CLASS_TOKEN ? STATE_TRAILER_NAME : STATE_BAD;
 	case STATE_TRAILER_NAME:
 		if (byte == ':')
@@ -170,7 +171,7 @@ static unsigned step(struct http_chunked *chunked, char byte)
 
 	if (++chunked->line_size >
 	    (state >= STATE_TRAILER ? HTTP_TRAILER_ROOM : HTTP_CHUNK_LINE_ROOM))
-		return STATE_BAD;
+		return STATE_OVER;
 	switch (state) {
 	case STATE_SIZE:
 		return size_step(chunked, byte);
@@ -188,21 +189,26 @@ static unsigned step(struct http_chunked *chunked, char byte)
 	}
 }
 
+static int refusal_of(unsigned state)
+{
+	return state == STATE_OVER ? -E2BIG : -EBADMSG;
+}
+
 int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			struct http_chunked_step *ret)
 {
 	struct http_chunked_step found = { 0 };
 	size_t at = 0;
 
-	if (chunked->state == STATE_BAD)
-		return -EBADMSG;
+	if (chunked->state >= STATE_BAD)
+		return refusal_of(chunked->state);
 	while (at < size && !chunked->is_done) {
 		size_t run;
 
 		if (chunked->state != STATE_DATA) {
 			chunked->state = (uint8_t)step(chunked, data[at++]);
-			if (chunked->state == STATE_BAD)
-				return -EBADMSG;
+			if (chunked->state >= STATE_BAD)
+				return refusal_of(chunked->state);
 			found.trailers_size += chunked->trailer_count > 0;
 			continue;
 		}

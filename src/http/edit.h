@@ -55,7 +55,7 @@ int http_response_edit(const char *head, const struct http_response *response,
  * as http_chunked_decode found them. Left out is what RFC 9110 6.5.1 forbids there (framing,
  * routing, request modifiers, authentication, cookies, how content is read), hop-by-hop fields, who
  * the client is, and look-alikes of all of them with underscores. Trailers of a message whose
- * Connection names fields are dropped by the caller. -EBADMSG: bad fields.
+ * Connection names fields are dropped by the caller. -EBADMSG: bad fields; -E2BIG: too many.
  */
 int http_trailers_edit(const char *section, size_t size, char *out, size_t room);
 

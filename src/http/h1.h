@@ -38,9 +38,10 @@ size_t http_skip_empty_lines(const char *data, size_t size, struct http_scan *sc
 int http_request_parse(const char *head, size_t size, struct http_request *ret);
 
 /*
- * Reads one whole head of an answer to a request of `method`. Returns 0, or -EBADMSG when it is not
- * to be trusted (the client gets 502, and *ret means nothing). Heads of status 100..199 other than
- * 101 are informational: another head follows.
+ * Reads one whole head of an answer to a request of `method`. Returns 0; or -EBADMSG when it is not
+ * to be trusted, -E2BIG when it has too many fields or options in Connection (the client gets 502,
+ * and *ret means nothing). Heads of status 100..199 other than 101 are informational: another head
+ * follows.
  */
 int http_response_parse(const char *head, size_t size, enum http_method method,
 			struct http_response *ret);
@@ -68,8 +69,8 @@ struct http_chunked_step {
  * Decodes as much of `data` as possible, gathering the payload into one piece within `data` (moving
  * bytes only when it came in several chunks). Chunk extensions are checked and dropped; trailers
  * are checked like the fields of a head and shown, for http_trailers_edit. Stops behind the last
- * chunk's end: what follows is the next message. Returns 0, or -EBADMSG: bad syntax, a size line or
- * trailers above their roof, or far more framing than payload.
+ * chunk's end: what follows is the next message. Returns 0; -EBADMSG: bad syntax; -E2BIG: a size
+ * line or trailers above their roof, or far more framing than payload.
  */
 int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			struct http_chunked_step *ret);

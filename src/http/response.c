@@ -91,14 +91,16 @@ int http_response_parse(const char *head, size_t size, enum http_method method,
 {
 	struct field_notes notes;
 	uint32_t fields_at;
+	int error;
 
 	if (size < HTTP_BLOCK || size > INT32_MAX || memcmp(head + size - 2, "\r\n", 2) != 0)
 		return -EBADMSG;
 	fields_at = line_parse(head, size, ret);
 	if (!fields_at)
 		return -EBADMSG;
-	if (http_fields_parse((struct bytes){ head, size }, fields_at, ret->fields, &notes))
-		return -EBADMSG;
+	error = http_fields_parse((struct bytes){ head, size }, fields_at, ret->fields, &notes);
+	if (error)
+		return error;
 	ret->head_size = (uint32_t)size;
 	ret->field_count = notes.count;
 	ret->present = notes.present;

@@ -118,6 +118,7 @@ int http_trailers_edit(const char *section, size_t size, char *out, size_t room)
 	char padded[2 * HTTP_BLOCK] = { 0 };
 	struct field_notes notes;
 	uint32_t at = 0;
+	int error;
 
 	if (size < 2)
 		return -EBADMSG;
@@ -127,8 +128,9 @@ int http_trailers_edit(const char *section, size_t size, char *out, size_t room)
 		memcpy(padded + at, section, size);
 		head = (struct bytes){ padded, at + size };
 	}
-	if (http_fields_parse(head, at, fields, &notes))
-		return -EBADMSG;
+	error = http_fields_parse(head, at, fields, &notes);
+	if (error)
+		return error;
 	for (unsigned i = 0; i < notes.count; i++) {
 		const struct http_field *field = &fields[i];
 		uint32_t end =

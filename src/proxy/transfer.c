@@ -41,7 +41,7 @@ static void put(struct buffer *buffer, const char *text, uint32_t size)
 /*
  * Puts the size line before the payload and the ends behind it, into the room that buffers keep for
  * that. Trailers find room as well: those that came with payload stood in this very buffer, the
- * others have it to themselves. 0, or -EBADMSG.
+ * others have it to themselves. 0, -EBADMSG, -E2BIG.
  */
 static int frame_chunk(struct transfer *transfer, struct buffer *buffer, struct buffer_stock *stock)
 {
@@ -69,7 +69,7 @@ static int frame_chunk(struct transfer *transfer, struct buffer *buffer, struct 
 		transfer->trailers = buffer_give(stock, transfer->trailers);
 		if (edited < 0) {
 			transfer->is_read = false; /* nothing behind it can be trusted */
-			return -EBADMSG;
+			return edited;
 		}
 		buffer->end += (uint32_t)edited;
 	}
@@ -90,7 +90,7 @@ static int trailers_take(struct transfer *transfer, const char *bytes, size_t si
 	if (!transfer->trailers)
 		return -ENOMEM;
 	if (size > buffer_room(transfer->trailers))
-		return -EBADMSG;
+		return -E2BIG;
 	put(transfer->trailers, bytes, (uint32_t)size);
 	return 0;
 }
@@ -116,8 +116,9 @@ static int frame_take(struct transfer *transfer, struct buffer *buffer, struct b
 		buffer->end = begin + used;
 		return 0;
 	case HTTP_CHUNKED:
-		if (http_chunked_decode(&transfer->chunked, buffer_at(buffer), used, &step) < 0)
-			return -EBADMSG;
+		result = http_chunked_decode(&transfer->chunked, buffer_at(buffer), used, &step);
+		if (result < 0)
+			return result;
 		result = trailers_take(transfer, buffer_at(buffer) + step.trailers_at,
 				       step.trailers_size, stock);
 		if (result < 0)

@@ -41,14 +41,15 @@ void transfer_done(struct transfer *transfer, struct buffer_stock *stock);
  * Takes the raw bytes in transfer->body (just put there) for the next part of the body and frames
  * them for the way on. What stands behind the message's end goes to *ret_surplus (a buffer of its
  * own, or NULL), or is dropped when that is NULL; has_surplus tells that there was some. -EBADMSG:
- * bad chunks; -ENOMEM.
+ * bad chunks; -E2BIG: a roof of theirs; -ENOMEM.
  */
 int transfer_frame(struct transfer *transfer, struct buffer_stock *stock,
 		   struct buffer **ret_surplus);
 
 /*
  * Reads one buffer full from `source` into an empty transfer->body and frames it. Bytes read; 0
- * when the source ended (is_read or is_truncated tells how); -EAGAIN; -ENOMEM; -EBADMSG; -errno.
+ * when the source ended (is_read or is_truncated tells how); -EAGAIN; -ENOMEM; -EBADMSG; -E2BIG;
+ * -errno.
  */
 ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
 		      struct buffer **ret_surplus);

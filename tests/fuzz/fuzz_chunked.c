@@ -64,7 +64,7 @@ static void check_trailers(const struct decoded *decoded)
 	MUST(decoded->trailers_size <= HTTP_TRAILER_ROOM);
 	size = http_trailers_edit(decoded->trailers, decoded->trailers_size, out, sizeof(out));
 	MUST(size >= 0 ||
-	     (size == -EBADMSG && memmem(decoded->trailers, decoded->trailers_size, ",", 1)));
+	     (size == -E2BIG && memmem(decoded->trailers, decoded->trailers_size, ",", 1)));
 	MUST(size <= (int)decoded->trailers_size - 2);
 }
 
