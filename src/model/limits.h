@@ -61,6 +61,7 @@
 #define HTTP_SEND_TIMEOUT_MS 60000	/* to the target */
 #define HTTP_CLIENT_SEND_TIMEOUT_MS 60000
 #define HTTP_RETRIES_MOST 2
+#define LOG_ANSWERS_A_SECOND 10		/* lines about own answers, per worker and level */
 #define UPSTREAM_IDLE_MOST 64		/* idle connections kept per target and worker */
 #define UPSTREAM_IDLE_TIMEOUT_MS 60000
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "http/edit.h"
-#include "process/log.h"
+#include "proxy/report.h"
 
 #define ANSWER_ROOM 2048
 #define LOCATION_ROOM (BUFFER_LARGE - ANSWER_ROOM)
@@ -37,7 +37,8 @@ static bool is_head_request(const struct connection *connection)
 				 BYTES_LITERAL("HEAD "));
 }
 
-static enum step answer_place(struct connection *connection, unsigned status, struct bytes location)
+static enum step answer_place(struct connection *connection, enum cause cause,
+			      struct bytes location)
 {
 	struct worker *worker = connection->worker;
 	struct exchange *exchange = connection->exchange;
@@ -46,6 +47,7 @@ static enum step answer_place(struct connection *connection, unsigned status, st
 	char request_id[17];
 	int size;
 
+	connection_count(connection, cause_counter(cause));
 	if (exchange && exchange->has_response)
 		return STEP_CLOSE; /* half an answer is on its way: only the end of the connection
 				      can tell */
@@ -65,7 +67,7 @@ static enum step answer_place(struct connection *connection, unsigned status, st
 	worker_request_id(worker, request_id);
 	size = http_answer_write(
 		&(struct http_answer){
-			.status = status,
+			.status = cause_status(cause),
 			.is_head = exchange->method == HTTP_HEAD,
 			.keeps_connection = exchange->keeps_client,
 			.request_id = bytes_of(request_id),
@@ -90,15 +92,13 @@ static enum step answer_place(struct connection *connection, unsigned status, st
 	transfer_expect(&exchange->response, HTTP_NO_BODY, HTTP_NO_BODY, 0);
 	exchange->has_response = true;
 	connection->state = CONNECTION_EXCHANGING;
-	if (status >= 500 && log_is_on(LOG_LEVEL_DEBUG))
-		log_event(LOG_LEVEL_DEBUG, "own_answer", "status", log_number(status), "request_id",
-			  request_id, "client", connection->ip_text, NULL);
+	report_answer(exchange, cause, request_id);
 	return STEP_AGAIN;
 }
 
-enum step answer_send(struct connection *connection, unsigned status)
+enum step answer_send(struct connection *connection, enum cause cause)
 {
-	return answer_place(connection, status, (struct bytes){ "", 0 });
+	return answer_place(connection, cause, (struct bytes){ "", 0 });
 }
 
 enum step answer_redirect_slash(struct connection *connection, const char *head)
@@ -111,15 +111,17 @@ enum step answer_redirect_slash(struct connection *connection, const char *head)
 	enum step step;
 	char *out;
 
-	if (!buffer || origin.size + 1 > LOCATION_ROOM) {
+	if (!buffer)
+		return answer_send(connection, CAUSE_NO_ROOM);
+	if (origin.size + 1 > LOCATION_ROOM) {
 		buffer_give(&worker->buffers, buffer);
-		return answer_send(connection, 414);
+		return answer_send(connection, CAUSE_TARGET_SIZE);
 	}
 	out = buffer_at(buffer);
 	memcpy(out, path.at, path.size);
 	out[path.size] = '/';
 	memcpy(out + path.size + 1, origin.at + path.size, origin.size - path.size);
-	step = answer_place(connection, 301, (struct bytes){ out, origin.size + 1 });
+	step = answer_place(connection, CAUSE_SLASH, (struct bytes){ out, origin.size + 1 });
 	buffer_give(&worker->buffers, buffer);
 	return step;
 }

@@ -26,7 +26,27 @@ const struct snapshot_rule *exchange_rule(const struct exchange *exchange)
 	return &exchange_snapshot(exchange)->rules[exchange->rule];
 }
 
-unsigned choose_rule(struct exchange *exchange, const char *head)
+static void sticky_count(const struct exchange *exchange)
+{
+	static const uint8_t counters[STICKY_VERDICTS] = {
+		[STICKY_NONE] = COUNTER_SESSION_NEW,
+		[STICKY_KEPT] = COUNTER_SESSION_KEPT,
+		[STICKY_EXPIRED] = COUNTER_SESSION_EXPIRED,
+		[STICKY_GONE] = COUNTER_SESSION_GONE,
+		[STICKY_DRAINED] = COUNTER_SESSION_DRAINED,
+		[STICKY_FOREIGN] = COUNTER_SESSION_INVALID,
+		[STICKY_FORGED] = COUNTER_SESSION_INVALID,
+		[STICKY_UNKNOWN_KEY] = COUNTER_SESSION_INVALID,
+		[STICKY_MALFORMED] = COUNTER_SESSION_INVALID,
+		[STICKY_DUPLICATE] = COUNTER_SESSION_INVALID,
+	};
+
+	if (exchange->sticky.verdict != STICKY_OFF)
+		connection_count(exchange->client,
+				 (enum counter)counters[exchange->sticky.verdict]);
+}
+
+enum cause choose_rule(struct exchange *exchange, const char *head)
 {
 	struct worker *worker = exchange->client->worker;
 	const struct snapshot *snapshot = exchange_snapshot(exchange);
@@ -38,17 +58,18 @@ unsigned choose_rule(struct exchange *exchange, const char *head)
 	route = route_find(snapshot, exchange_listener(exchange), http_bytes(head, request->host),
 			   http_bytes(head, request->path));
 	if (route.kind == ROUTE_NONE)
-		return 404;
+		return CAUSE_NO_RULE;
 	exchange->rule = route.rule;
 	if (route.kind == ROUTE_SLASH)
-		return 301;
+		return CAUSE_SLASH;
 	if (exchange_rule(exchange)->session_expire_s)
 		count = http_cookie_find(
 			head, request,
 			snapshot_bytes(snapshot, exchange_rule(exchange)->cookie_name), &value);
 	exchange->sticky = sticky_decide(worker->tokens, snapshot, exchange_rule(exchange), value,
 					 count, worker->session_s);
-	return 0;
+	sticky_count(exchange);
+	return CAUSE_NONE;
 }
 
 uint32_t choose_target(struct exchange *exchange)

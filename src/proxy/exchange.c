@@ -50,8 +50,8 @@ void exchange_ready(struct exchange *exchange)
 	connection_run(exchange->client);
 }
 
-/* The edited head, to be kept until the answer begins. 0, or the status to answer with. */
-static unsigned request_edit(struct exchange *exchange, const char *head)
+/* The edited head, to be kept until the answer begins. */
+static enum cause request_edit(struct exchange *exchange, const char *head)
 {
 	struct connection *connection = exchange->client;
 	struct worker *worker = connection->worker;
@@ -63,7 +63,7 @@ static unsigned request_edit(struct exchange *exchange, const char *head)
 	int size;
 
 	if (!buffer)
-		return 503;
+		return CAUSE_NO_ROOM;
 	size = http_request_edit(
 		head, &worker->request,
 		&(struct http_request_edit){
@@ -79,36 +79,37 @@ static unsigned request_edit(struct exchange *exchange, const char *head)
 		buffer_at(buffer), buffer->size - BUFFER_FRONT);
 	if (size < 0) {
 		buffer_give(&worker->buffers, buffer);
-		return 431;
+		return CAUSE_HEAD_SIZE;
 	}
 	buffer->end += (uint32_t)size;
 	exchange->request.head = buffer;
 	exchange->request.keeps_head = true;
-	return 0;
+	return CAUSE_NONE;
 }
 
-/* What came behind the head: the body's first bytes, or the next request. 0, or the status to
- * answer with. */
-static unsigned request_take_input(struct exchange *exchange, size_t head_size)
+/* What came behind the head: the body's first bytes, or the next request. */
+static enum cause request_take_input(struct exchange *exchange, size_t head_size)
 {
 	struct connection *connection = exchange->client;
 	struct buffer_stock *stock = &connection->worker->buffers;
+	int result;
 
 	connection->input->begin += (uint32_t)head_size;
 	if (!buffer_used(connection->input)) {
 		connection->input = buffer_give(stock, connection->input);
-		return 0;
+		return CAUSE_NONE;
 	}
 	if (exchange->request.is_read)
-		return 0;
+		return CAUSE_NONE;
 	exchange->request.body = connection->input;
 	exchange->request.full_reads = !buffer_room(connection->input);
 	connection->input = NULL;
 	exchange->body_size += buffer_used(exchange->request.body);
-	return transfer_frame(&exchange->request, stock, &connection->input) < 0 ? 400 : 0;
+	result = transfer_frame(&exchange->request, stock, &connection->input);
+	return result < 0 ? cause_of_body(result) : CAUSE_NONE;
 }
 
-static enum step exchange_try(struct exchange *exchange, int error);
+static enum step exchange_try(struct exchange *exchange, enum cause cause);
 
 /* The listener row to use: a deleted listener may have a successor at its address. */
 static bool listener_settle(struct connection *connection)
@@ -126,20 +127,20 @@ static bool listener_settle(struct connection *connection)
 	return true;
 }
 
-static unsigned exchange_prepare(struct exchange *exchange, const char *head)
+static enum cause exchange_prepare(struct exchange *exchange, const char *head)
 {
 	const struct http_request *request = &exchange->client->worker->request;
 	const struct snapshot_listener *listener = exchange_listener(exchange);
 	struct connection *connection = exchange->client;
-	unsigned status;
+	enum cause cause;
 
 	if (++connection->requests >= listener->keepalive_requests ||
 	    !listener->keepalive_timeout_ms)
 		exchange->wants_keepalive = false;
 	if (request->framing == HTTP_LENGTH && request->length > listener->body_most)
-		return 413;
-	status = choose_rule(exchange, head);
-	return status ? status : request_edit(exchange, head);
+		return CAUSE_BODY_SIZE;
+	cause = choose_rule(exchange, head);
+	return cause ? cause : request_edit(exchange, head);
 }
 
 enum step exchange_begin(struct connection *connection)
@@ -149,10 +150,11 @@ enum step exchange_begin(struct connection *connection)
 	const char *head = buffer_at(connection->input);
 	bool has_listener = listener_settle(connection);
 	struct exchange *exchange = exchange_new(connection);
-	unsigned status;
+	enum cause cause;
 
 	if (!exchange)
 		return STEP_CLOSE;
+	connection_count(connection, COUNTER_HTTP_REQUESTS);
 	timer_set(&worker->wheel, &connection->timer, 0);
 	exchange->method = request->method;
 	exchange->minor = request->minor;
@@ -163,26 +165,36 @@ enum step exchange_begin(struct connection *connection)
 	exchange->request.drops_trailers = request->names_fields;
 	if (!has_listener) {
 		exchange->wants_keepalive = false;
-		return answer_send(connection, 503);
+		return answer_send(connection, CAUSE_NO_LISTENER);
 	}
-	status = exchange_prepare(exchange, head);
-	if (status == 301) {
+	cause = exchange_prepare(exchange, head);
+	if (cause == CAUSE_SLASH) {
 		enum step step = answer_redirect_slash(connection, head);
 
 		request_take_input(exchange, request->head_size);
 		return step;
 	}
-	if (!status)
-		status = request_take_input(exchange, request->head_size);
+	if (!cause)
+		cause = request_take_input(exchange, request->head_size);
 	else
 		request_take_input(exchange, request->head_size);
-	if (status)
-		return answer_send(connection, status);
-	return exchange_try(exchange, 0);
+	if (cause)
+		return answer_send(connection, cause);
+	return exchange_try(exchange, CAUSE_NONE);
 }
 
-/* Connects to the next target; `error` is why the one before failed. */
-static enum step exchange_try(struct exchange *exchange, int error)
+static void failure_count(const struct exchange *exchange, enum cause cause)
+{
+	if (cause == CAUSE_CONNECT_FAILED)
+		connection_count(exchange->client, COUNTER_CONNECT_FAILED);
+	else if (cause == CAUSE_CONNECT_TIMEOUT)
+		connection_count(exchange->client, COUNTER_CONNECT_TIMEOUT);
+	else if (cause == CAUSE_TARGET_CLOSED)
+		connection_count(exchange->client, COUNTER_TARGET_RESET);
+}
+
+/* Connects to the next target; `cause` is why the one before failed. */
+static enum step exchange_try(struct exchange *exchange, enum cause cause)
 {
 	struct connection *connection = exchange->client;
 	struct worker *worker = connection->worker;
@@ -190,13 +202,17 @@ static enum step exchange_try(struct exchange *exchange, int error)
 
 	while (exchange->attempts < CONNECTION_TRIES) {
 		const struct snapshot_target *target;
+		uint32_t row = choose_target(exchange);
 		int result;
 
-		exchange->target = choose_target(exchange);
-		if (exchange->target == SNAPSHOT_NONE)
+		if (row == SNAPSHOT_NONE) {
+			connection_count(connection, COUNTER_NO_TARGET);
 			break;
-		target = &exchange->use->generation->snapshot.targets[exchange->target];
-		exchange->attempts++;
+		}
+		exchange->target = row;
+		target = &exchange->use->generation->snapshot.targets[row];
+		if (exchange->attempts++)
+			connection_count(connection, COUNTER_RETRIES);
 		exchange->sent = 0;
 		exchange->request.head_written = 0;
 		result = upstream_take(worker, target, may_reuse,
@@ -213,13 +229,12 @@ static enum step exchange_try(struct exchange *exchange, int error)
 						  exchange_listener(exchange)->connect_timeout_ms);
 			return STEP_AGAIN;
 		}
-		error = result;
+		cause = cause_of_try(result, false);
+		failure_count(exchange, cause);
 		exchange->tried[exchange->tried_count++] = exchange->target;
 		may_reuse = false;
 	}
-	if (!error)
-		return answer_send(connection, 503); /* no server, or all of weight 0 */
-	return answer_send(connection, error == -ETIMEDOUT ? 504 : 502);
+	return answer_send(connection, cause ? cause : CAUSE_NO_TARGET);
 }
 
 enum step exchange_fail(struct exchange *exchange, int error)
@@ -227,18 +242,21 @@ enum step exchange_fail(struct exchange *exchange, int error)
 	bool was_reused = exchange->upstream->is_reused;
 	bool is_safe = !exchange->has_answered && !exchange->request.body_written &&
 		       (!exchange->sent || http_method_is_idempotent(exchange->method));
+	enum cause cause = cause_of_try(error, exchange->client->state != CONNECTION_CONNECTING);
 
+	if (!was_reused)
+		failure_count(exchange, cause);
 	upstream_close(exchange->upstream, !was_reused);
 	exchange->upstream = NULL;
 	if (exchange->has_response)
 		return STEP_CLOSE;
 	if (!is_safe || exchange->attempts >= CONNECTION_TRIES)
-		return answer_send(exchange->client, error == -ETIMEDOUT ? 504 : 502);
+		return answer_send(exchange->client, cause);
 	/* An idle connection that was closed under us says nothing about its target: a fresh one to
 	 * the same. */
 	if (!was_reused)
 		exchange->tried[exchange->tried_count++] = exchange->target;
-	return exchange_try(exchange, error);
+	return exchange_try(exchange, cause);
 }
 
 enum step exchange_connect(struct exchange *exchange)
@@ -308,13 +326,16 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 			return STEP_AGAIN; /* a tunnel's end, to be passed on */
 	}
 	*ret_is_over = true;
-	if (got == -EBADMSG)
-		return answer_send(connection, 400);
-	if (got <= 0)
-		return STEP_CLOSE; /* the client left in the middle of its body */
+	if (got == -EBADMSG || got == -E2BIG || got == -ENOMEM)
+		return answer_send(connection, cause_of_body((int)got));
+	if (got <= 0) {
+		/* In the middle of its body. */
+		connection_count(connection, COUNTER_CLIENT_RESET);
+		return STEP_CLOSE;
+	}
 	exchange->body_size += (uint64_t)got;
 	if (!exchange->is_tunnel && exchange->body_size > exchange_listener(exchange)->body_most)
-		return answer_send(connection, 413);
+		return answer_send(connection, CAUSE_BODY_SIZE);
 	*ret_is_over = false;
 	exchange->client_moved = true;
 	return STEP_AGAIN;
@@ -382,8 +403,10 @@ enum step exchange_move(struct exchange *exchange)
 {
 	struct connection *connection = exchange->client;
 
-	if (connection->stream.source.is_broken)
+	if (connection->stream.source.is_broken) {
+		connection_count(connection, COUNTER_CLIENT_RESET);
 		return STEP_CLOSE; /* nobody is there to answer to */
+	}
 	for (int i = 0; i < ROUNDS_A_TURN; i++) {
 		bool is_over = false;
 		enum step sent = STEP_WAIT;
@@ -410,6 +433,8 @@ enum step exchange_move(struct exchange *exchange)
 void exchange_upstream_timeout(struct exchange *exchange)
 {
 	struct connection *connection = exchange->client;
+	enum cause cause =
+		exchange->upstream_wait == WAIT_TO_WRITE ? CAUSE_SEND_TIMEOUT : CAUSE_READ_TIMEOUT;
 	enum step step = STEP_CLOSE;
 
 	if (connection->state == CONNECTION_CONNECTING) {
@@ -417,7 +442,12 @@ void exchange_upstream_timeout(struct exchange *exchange)
 	} else if (!exchange->has_response) {
 		upstream_close(exchange->upstream, true);
 		exchange->upstream = NULL;
-		step = answer_send(connection, 504);
+		step = answer_send(connection, cause);
+	} else if (exchange->is_tunnel) {
+		connection_count(connection, COUNTER_HTTP_TUNNEL_IDLE);
+	} else {
+		connection_count(connection, cause_counter(cause));
+		connection_count(connection, COUNTER_HTTP_CUT);
 	}
 	if (step == STEP_CLOSE)
 		connection_close(connection);
@@ -427,13 +457,14 @@ void exchange_upstream_timeout(struct exchange *exchange)
 
 enum step exchange_client_timeout(struct exchange *exchange)
 {
+	struct connection *connection = exchange->client;
+
 	if (exchange->client_wait == WAIT_NOTHING)
 		return STEP_WAIT;
-	if (exchange->client_wait == WAIT_TO_READ && !exchange->has_response)
-		return answer_send(exchange->client, 408);
-	if (exchange->client_wait == WAIT_TO_WRITE)
-		stream_abort(
-			&exchange->client
-				 ->stream); /* unread bytes would keep the socket for minutes */
+	/* Closes when an answer is on its way. */
+	if (exchange->client_wait == WAIT_TO_READ)
+		return answer_send(connection, CAUSE_SLOW_BODY);
+	connection_count(connection, COUNTER_HTTP_SEND_TIMEOUT);
+	stream_abort(&connection->stream); /* unread bytes would keep the socket for minutes */
 	return STEP_CLOSE;
 }

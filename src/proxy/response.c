@@ -14,11 +14,11 @@
 #define COOKIE_ROOM 512
 
 /* The target broke the rules, or broke off before its final head. */
-static enum step response_bad(struct exchange *exchange)
+static enum step response_bad(struct exchange *exchange, enum cause cause)
 {
-	upstream_close(exchange->upstream, true);
+	upstream_close(exchange->upstream, cause != CAUSE_NO_ROOM);
 	exchange->upstream = NULL;
-	return answer_send(exchange->client, 502);
+	return answer_send(exchange->client, cause);
 }
 
 /* Room for a head behind what is there already: interim heads that the client did not take yet. */
@@ -70,6 +70,7 @@ static void tunnel_begin(struct exchange *exchange)
 	struct connection *connection = exchange->client;
 	struct transfer *request = &exchange->request;
 
+	connection_count(connection, COUNTER_HTTP_TUNNELS);
 	exchange->is_tunnel = true;
 	exchange->keeps_client = exchange->keeps_upstream = false;
 	transfer_expect(request, HTTP_UNTIL_CLOSE, HTTP_UNTIL_CLOSE, 0);
@@ -121,8 +122,9 @@ static int head_take(struct exchange *exchange, int size)
 	unsigned status;
 	int result;
 
-	if (http_response_parse(bytes, (size_t)size, exchange->method, &worker->response) < 0)
-		return -EBADMSG;
+	result = http_response_parse(bytes, (size_t)size, exchange->method, &worker->response);
+	if (result < 0)
+		return result;
 	status = worker->response.status;
 	if (status == 101 && !(exchange->wants_websocket && worker->response.is_websocket))
 		return -EBADMSG;
@@ -132,7 +134,7 @@ static int head_take(struct exchange *exchange, int size)
 		return result < 0 ? result : 1;
 	}
 	if (++exchange->informational_count > HTTP_INFORMATIONAL_MOST)
-		return -EBADMSG;
+		return -E2BIG;
 	exchange->keeps_client = true; /* an interim head ends nothing */
 	result = exchange->minor ? head_place(exchange, bytes, (struct bytes){ "", 0 }) : 0;
 	transfer->body->begin += (uint32_t)size;
@@ -140,7 +142,7 @@ static int head_take(struct exchange *exchange, int size)
 	return result < 0 ? result : 0;
 }
 
-/* What stands behind the final head is the body's beginning. 0 or -EBADMSG, -ENOMEM. */
+/* What stands behind the final head is the body's beginning. 0 or -EBADMSG, -E2BIG, -ENOMEM. */
 static int body_begin(struct exchange *exchange)
 {
 	struct transfer *transfer = &exchange->response;
@@ -171,7 +173,7 @@ static int heads_take(struct exchange *exchange)
 		if (size < 0)
 			return size;
 		if (!size)
-			return buffer_used(raw) < HTTP_HEAD_MOST ? 0 : -EBADMSG;
+			return buffer_used(raw) < HTTP_HEAD_MOST ? 0 : -E2BIG;
 		result = head_take(exchange, size);
 		if (result)
 			return result;
@@ -201,12 +203,13 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 {
 	struct stream *stream = &exchange->upstream->stream;
 	struct transfer *transfer = &exchange->response;
+	int result = 0;
 
 	while (stream->source.is_readable) {
 		ssize_t got;
-		int result;
 
-		if (raw_prepare(exchange) < 0)
+		result = raw_prepare(exchange);
+		if (result < 0)
 			goto bad;
 		got = stream_read(stream, transfer->body->data + transfer->body->end,
 				  buffer_room(transfer->body));
@@ -214,8 +217,10 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 			break;
 		if (got <= 0) {
 			*ret_is_over = true;
-			if (exchange->has_answered)
-				return response_bad(exchange);
+			if (exchange->has_answered) {
+				connection_count(exchange->client, COUNTER_TARGET_RESET);
+				return response_bad(exchange, CAUSE_TARGET_CLOSED);
+			}
 			transfer->body =
 				buffer_give(&exchange->client->worker->buffers, transfer->body);
 			return exchange_fail(exchange, got ? (int)got : -ECONNRESET);
@@ -237,12 +242,14 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 	return STEP_WAIT;
 bad:
 	*ret_is_over = true;
-	if (exchange->has_response && transfer->head_written)
+	if (exchange->has_response && transfer->head_written) {
+		connection_count(exchange->client, COUNTER_HTTP_CUT);
 		return STEP_CLOSE; /* some of the head is out of our hands */
+	}
 	/* The head was good, what came with it is not, and the client saw neither. */
 	exchange->has_response = false;
 	transfer->head = buffer_give(&exchange->client->worker->buffers, transfer->head);
-	return response_bad(exchange);
+	return response_bad(exchange, cause_of_answer(result));
 }
 
 /* All of the answer is written: the upstream goes back or ends, then the client's connection goes
@@ -267,6 +274,8 @@ static enum step response_end(struct exchange *exchange)
 /* The target broke off in the middle of its body: the client must not take it for the whole. */
 static enum step response_cut(struct exchange *exchange)
 {
+	if (!exchange->is_tunnel)
+		connection_count(exchange->client, COUNTER_HTTP_CUT);
 	upstream_close(exchange->upstream, true);
 	exchange->upstream = NULL;
 	if (exchange->response.framing_out == HTTP_UNTIL_CLOSE)
@@ -301,6 +310,8 @@ static enum step body_fill(struct exchange *exchange, bool *ret_is_over)
 		return STEP_AGAIN;
 	}
 	*ret_is_over = true;
+	if (got != -EBADMSG && got != -E2BIG && got != -ENOMEM)
+		connection_count(exchange->client, COUNTER_TARGET_RESET);
 	return response_cut(exchange);
 }
 
@@ -330,6 +341,7 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 			transfer->body = raw;
 		if (result < 0) {
 			*ret_is_over = true;
+			connection_count(connection, COUNTER_CLIENT_RESET);
 			return STEP_CLOSE;
 		}
 	}

@@ -16,6 +16,7 @@
 #include "proxy/buffer.h"
 #include "proxy/generation.h"
 #include "proxy/grave.h"
+#include "proxy/report.h"
 #include "proxy/upstream.h"
 #include "sticky/policy.h"
 
@@ -57,10 +58,11 @@ struct worker {
 	struct descriptors *descriptors;
 	struct list graves; /* what died in this turn: freed at its end */
 	struct upstream_table upstreams;
-	uint64_t request_ids;
 	struct udp *udp; /* proxy/udp.c's; NULL before the first UDP listener */
+	uint64_t request_ids;
 	uint64_t request_id_seed;
 	struct timer pause_timer;
+	struct report report;
 
 	bool is_stopping;
 	struct timer grace_timer;
@@ -79,7 +81,6 @@ struct worker {
 		bool is_patient; /* of that stop */
 	} mailbox;
 	_Atomic uint64_t adopted; /* sequence of the handover in force here */
-		bool is_patient; /* of that stop */
 	_Atomic bool is_ended;
 };
 
@@ -132,9 +133,6 @@ void worker_ask_to_stop(struct worker *worker, int64_t grace_ms);
 void worker_ask_to_make_way(struct worker *worker, int64_t grace_ms);
 void worker_wake(struct worker *worker);
 
-/* The same where another process has taken over: an idle client may use its connection once more,
- * so that none finds it closed while it sends. */
-void worker_ask_to_make_way(struct worker *worker, int64_t grace_ms);
 struct generation_use *generation_use_pin(struct generation_use *use);
 struct generation_use *generation_use_unpin(struct generation_use *use);
 

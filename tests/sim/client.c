@@ -110,9 +110,9 @@ static bool is_excused(const struct client *client, const struct plan *plan, uns
 	case 502:
 		return !retry_must_work(plan) &&
 		       (plan->fault || excuses->idle_closes || excuses->refuses ||
-			excuses->is_full || excuses->breaks || is_cut_early(plan));
+			excuses->breaks || is_cut_early(plan));
 	case 503:
-		return excuses->no_target || excuses->no_listener;
+		return excuses->no_target || excuses->no_listener || excuses->is_full;
 	case 504:
 		return plan->fault == FAULT_STALL_AT || plan->fault == FAULT_DEAF ||
 		       excuses->silent;
