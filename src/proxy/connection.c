@@ -72,7 +72,9 @@ static void client_fire(struct timer *timer)
 		/* A browser's spare connection says nothing and gets nothing; a head cut short gets
 		 * its 408. */
 		if (connection->has_begun)
-			step = answer_send(connection, 408);
+			step = answer_send(connection, CAUSE_SLOW_HEAD);
+		else
+			connection_count(connection, COUNTER_HTTP_KEEPALIVE_TIMEOUT);
 		break;
 	case CONNECTION_CONNECTING:
 	case CONNECTION_EXCHANGING:
@@ -185,16 +187,17 @@ static enum step input_look(struct connection *connection)
 	}
 	size = http_head_scan(buffer_at(input), buffer_used(input), &connection->scan);
 	if (size < 0)
-		return answer_send(connection, 400);
+		return answer_send(connection, CAUSE_BAD_HEAD);
 	if (!size) {
 		if (buffer_used(input) < HTTP_HEAD_MOST)
 			return STEP_WAIT;
-		return answer_send(connection,
-				   memchr(buffer_at(input), '\n', buffer_used(input)) ? 431 : 414);
+		return answer_send(connection, memchr(buffer_at(input), '\n', buffer_used(input))
+						       ? CAUSE_HEAD_SIZE
+						       : CAUSE_TARGET_SIZE);
 	}
 	status = http_request_parse(buffer_at(input), (size_t)size, &worker->request);
 	if (status)
-		return answer_send(connection, (unsigned)status);
+		return answer_send(connection, cause_of_status((unsigned)status));
 	connection->state = CONNECTION_CHOOSING;
 	return STEP_AGAIN;
 }
@@ -212,8 +215,11 @@ static enum step request_read(struct connection *connection)
 			if (step != STEP_WAIT)
 				return step;
 		}
-		if (connection->saw_end)
+		if (connection->saw_end) {
+			if (connection->has_begun)
+				connection_count(connection, COUNTER_CLIENT_RESET);
 			return STEP_CLOSE;
+		}
 		if (!connection->stream.source.is_readable) {
 			if (connection->input && !buffer_used(connection->input))
 				connection->input =
@@ -227,8 +233,10 @@ static enum step request_read(struct connection *connection)
 				  buffer_room(connection->input));
 		if (got == -EAGAIN)
 			continue;
-		if (got < 0)
+		if (got < 0) {
+			connection_count(connection, COUNTER_CLIENT_RESET);
 			return STEP_CLOSE;
+		}
 		if (got == 0)
 			connection->saw_end = true;
 		connection->input->end += (uint32_t)got;

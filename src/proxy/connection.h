@@ -12,6 +12,7 @@
 #define PROXY_CONNECTION_H
 
 #include "http/h1.h"
+#include "proxy/cause.h"
 #include "proxy/listener.h"
 #include "proxy/transfer.h"
 #include "proxy/worker.h"
@@ -55,7 +56,7 @@ struct exchange {
 	struct upstream *upstream;
 	struct generation_use *use;
 	uint32_t listener, rule; /* rows; rule may be SNAPSHOT_NONE while there is none */
-	uint32_t target; /* row of the one being tried */
+	uint32_t target; /* row of the one tried last, or SNAPSHOT_NONE */
 	uint32_t tried[CONNECTION_TRIES];
 	uint8_t tried_count;
 	uint8_t attempts;
@@ -98,6 +99,11 @@ void connection_close(struct connection *connection);
 /* The next answers are the last; what waits for a request is closed, unless `is_patient`. */
 void connections_wind_down(struct worker *worker, bool is_patient);
 
+static inline void connection_count(const struct connection *connection, enum counter counter)
+{
+	counter_add(&connection->worker->counters[connection->listener->slot], counter, 1);
+}
+
 /* How a step of the life ended. */
 enum step {
 	STEP_WAIT, /* for an event */
@@ -118,25 +124,23 @@ void exchange_ready(struct exchange *exchange);
 void exchange_upstream_timeout(struct exchange *exchange);
 /* No answer came from this try's target: another try where that is safe, else 502 or 504. */
 enum step exchange_fail(struct exchange *exchange, int error);
-/* response.c: the target's bytes to the client. */
-/* STEP_AGAIN: something moved; STEP_WAIT: nothing did; else the exchange is over: *ret_is_over. */
+/* response.c. STEP_AGAIN: something moved; STEP_WAIT: nothing did; else over: *ret_is_over. */
 enum step response_move(struct exchange *exchange, bool *ret_is_over);
 /* The client's timer fired in CONNECTING or EXCHANGING. */
 enum step exchange_client_timeout(struct exchange *exchange);
 
-/* answer.c */
-/* An answer of our own takes the place of the target's. Without an exchange (bad head) one is made.
- */
-enum step answer_send(struct connection *connection, unsigned status);
+/* answer.c. An answer of our own takes the place of the target's. Without an exchange (bad head)
+ * one is made. */
+enum step answer_send(struct connection *connection, enum cause cause);
 /* 301 to the path of worker->request with a "/" behind it. */
 enum step answer_redirect_slash(struct connection *connection, const char *head);
 
 /* choose.c: rule, persistence, turn. */
 const struct snapshot_listener *exchange_listener(const struct exchange *exchange);
 const struct snapshot_rule *exchange_rule(const struct exchange *exchange);
-/* For worker->request with its bytes at `head`: 0, or the status to answer with. Sets rule and the
- * sticky decision. */
-unsigned choose_rule(struct exchange *exchange, const char *head);
+/* For worker->request with its bytes at `head`: CAUSE_NONE, or why there is no way on. Sets rule
+ * and the sticky decision. */
+enum cause choose_rule(struct exchange *exchange, const char *head);
 /* The next target to try: the cookie's, then by turn, never one twice. SNAPSHOT_NONE when there is
  * none. */
 uint32_t choose_target(struct exchange *exchange);

@@ -164,6 +164,7 @@ static void worker_end(struct worker *worker)
 {
 	udp_done(worker);
 	upstream_table_done(worker);
+	report_done(worker);
 	worker_free_dead(worker);
 	atomic_store_explicit(&worker->is_ended, true, memory_order_release);
 	done_tell(worker);
@@ -183,8 +184,8 @@ bool worker_turn(struct worker *worker)
 		abort();
 	worker_read_clock(worker);
 	io_turn(worker->io);
-	timer_wheel_run(&worker->wheel, worker->now_ms);
 	udp_flush(worker);
+	timer_wheel_run(&worker->wheel, worker->now_ms);
 	worker_free_dead(worker);
 	return true;
 }
@@ -235,6 +236,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 	list_init(&worker->graves);
 	timer_init(&worker->pause_timer, pause_fire);
 	timer_init(&worker->grace_timer, grace_fire);
+	report_init(&worker->report);
 	worker_read_clock(worker);
 	timer_wheel_init(&worker->wheel, worker->now_ms);
 	worker->io = io_new();
@@ -295,9 +297,9 @@ void worker_wake(struct worker *worker)
 
 void worker_done(struct worker *worker)
 {
+	udp_done(worker);
 	generation_use_unpin(worker->current);
 	generation_unpin(worker->mailbox.next);
-	udp_done(worker);
 	upstream_table_done(worker);
 	worker_free_dead(worker);
 	buffer_stock_done(&worker->buffers);

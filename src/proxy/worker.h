@@ -16,6 +16,7 @@
 #include "proxy/buffer.h"
 #include "proxy/generation.h"
 #include "proxy/grave.h"
+#include "proxy/report.h"
 #include "proxy/upstream.h"
 #include "sticky/policy.h"
 
@@ -57,10 +58,11 @@ struct worker {
 	struct descriptors *descriptors;
 	struct list graves; /* what died in this turn: freed at its end */
 	struct upstream_table upstreams;
-	uint64_t request_ids;
 	struct udp *udp; /* proxy/udp.c's; NULL before the first UDP listener */
+	uint64_t request_ids;
 	uint64_t request_id_seed;
 	struct timer pause_timer;
+	struct report report;
 
 	bool is_stopping;
 	struct timer grace_timer;
