@@ -8,13 +8,15 @@ import pytest
 
 from lib.setia import command
 from lib.shape import must_issue, pair_of
+from lib.wait import free_port
 
 
 @pytest.fixture
 def explain(setia):
     """explain(url, ...) -> completed process; the clock is the product's."""
     def make(url, *arguments, method="GET"):
-        return command("explain", "--data", setia.data, method, url, *arguments,
+        words = [method, url] if method else [url]
+        return command("explain", "--data", setia.data, *words, *arguments,
                        environment={"SETIA_CLOCK_FILE": setia.clock.path})
     return make
 
@@ -97,6 +99,47 @@ def test_redirection_no_rule_and_no_listener(make_site, explain, pair):
     assert done.returncode == 1 and "listener" in done.stderr
     done = explain(f"https://a.example:{site.port}/")
     assert done.returncode == 1 and "not built" in done.stderr
+
+
+@pytest.fixture
+def make_layer4(setia):
+    """make_layer4(protocol, port, targets, ...) -> the ids of a listener on a spare instance."""
+    balancer = setia.borrow_balancer()
+
+    def make(protocol, port, targets, **settings):
+        listener = setia.api.call("CreateListener", LoadBalancerId=balancer, Ports=[port],
+                                  Protocol=protocol, **settings)["ListenerIds"][0]
+        ids = {"LoadBalancerId": balancer, "ListenerId": listener}
+        if targets:
+            setia.api.call("RegisterTargets", **ids, Targets=targets)
+        setia.api.change("ModifyListener", **ids, ListenerName="explained")
+        return ids
+
+    yield make
+    setia.return_balancer(balancer)
+
+
+def test_layer_4(make_layer4, explain, setia):
+    port = free_port()
+    targets = [{"EniIp": "127.0.0.1", "Port": 1, "Weight": 30},
+               {"EniIp": "127.0.0.2", "Port": 2, "Weight": 10},
+               {"EniIp": "127.0.0.3", "Port": 3, "Weight": 0}]
+    tcp = make_layer4("TCP", port, targets, SessionExpireTime=60)
+    udp = make_layer4("UDP", port, targets[:1], Scheduler="LEAST_CONN", IdleConnectTimeout=20)
+    text = good(explain(f"tcp://127.0.0.1:{port}", "--from", "198.51.100.7", method=None))
+    for part in (tcp["ListenerId"], "WRR", "60 s", "900 s", "not consulted", "198.51.100.7",
+                 "127.0.0.1:1 weight 30, 75.0 %", "127.0.0.2:2 weight 10, 25.0 %"):
+        assert part in text, text
+    assert "127.0.0.3" not in text
+    text = good(explain(f"udp://127.0.0.1:{port}", method=None))
+    for part in (udp["ListenerId"], "LEAST_CONN", "20 s", "persistence off", "127.0.0.1:1"):
+        assert part in text, text
+    setia.api.change("ModifyListener", **tcp, SessionExpireTime=0)
+    assert "persistence off" in good(explain(f"tcp://127.0.0.1:{port}", method=None))
+    setia.api.change("DeregisterTargets", **tcp, Targets=targets[:2])
+    assert "no server" in good(explain(f"tcp://127.0.0.1:{port}", method=None))
+    done = explain(f"http://127.0.0.1:{port}/")
+    assert done.returncode == 1 and "no HTTP listener" in done.stderr
 
 
 def test_errors(explain, tmp_path):
