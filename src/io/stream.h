@@ -17,8 +17,11 @@ struct stream {
 	struct io_source source;
 };
 
+/* Once for each listening socket: what its connections inherit (TCP_NODELAY). Others are left as
+ * they are. */
+void stream_prepare_listening(int listening_fd);
 /*
- * Takes one connection from a listening socket: non-blocking, close-on-exec, TCP_NODELAY. The
+ * Takes one connection from a listening socket: non-blocking, close-on-exec. The
  * stream is not yet in a loop. *ret_peer may be NULL. -EAGAIN none waits; -EMFILE, -ENFILE,
  * -ENOBUFS, -ENOMEM no room; other errors concern the one connection only.
  */

@@ -23,6 +23,11 @@ static void no_delay(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+void stream_prepare_listening(int listening_fd)
+{
+	no_delay(listening_fd);
+}
+
 int stream_accept(int listening_fd, struct stream *ret_stream, struct address *ret_peer)
 {
 	struct sockaddr_storage storage;
@@ -35,7 +40,6 @@ int stream_accept(int listening_fd, struct stream *ret_stream, struct address *r
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	if (ret_peer && address_from_sockaddr(&storage, ret_peer) < 0)
 		*ret_peer = (struct address){ 0 };
-	no_delay(fd);
 	io_source_init(&ret_stream->source, fd, NULL);
 	ret_stream->source.is_writable = true;
 	ret_stream->source.is_readable = true; /* the request often came with the handshake */

@@ -207,6 +207,7 @@ static void listener_open(struct worker *worker, uint64_t number, int fd)
 {
 	struct proxy_listener *listener = calloc(1, sizeof(*listener));
 
+	stream_prepare_listening(fd);
 	if (listener) {
 		io_source_init(&listener->source, fd, listener_ready);
 		list_init(&listener->link);

@@ -278,7 +278,8 @@ void tcp_open(struct worker *worker, struct proxy_listener *accepted_by,
 	listener->references++;
 	list_append(&listener->connections, &connection->link);
 	worker_count(worker, 1);
-	connection->client.source.is_readable = connection->client.source.is_writable = true;
+	/* What waits to be read is reported before the target is connected. */
+	connection->client.source.is_writable = true;
 	if (io_add_stream(worker->io, &connection->client.source) < 0) {
 		tcp_end(connection, FAREWELL_RESET, COUNTER_L4_NOT_CONNECTED);
 		return;
