@@ -78,7 +78,8 @@ class Setia:
     """One `setia run`. Made stopped; start() waits for its API."""
 
     def __init__(self, directory, *, workers=2, clock=None, arguments=(), environment=None,
-                 api_rate=0, seed=True, port=None):
+                 api_rate=0, seed=True, port=None, binary=BINARY):
+        self.binary = str(binary)
         self.directory = str(directory)
         self.data = os.path.join(self.directory, "data")
         self.log_path = os.path.join(self.directory, "log")
@@ -96,7 +97,7 @@ class Setia:
 
     def spawn(self, arguments=()):
         """Starts the keeper without waiting for anything."""
-        words = [BINARY, "run", "--data", self.data, "--api", f"127.0.0.1:{self.port}",
+        words = [self.binary, "run", "--data", self.data, "--api", f"127.0.0.1:{self.port}",
                  "--workers", str(self.workers)]
         if self.api_rate is not None:
             words += ["--api-rate", str(self.api_rate)]
