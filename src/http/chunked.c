@@ -194,6 +194,38 @@ static int refusal_of(unsigned state)
 	return state == STATE_OVER ? -E2BIG : -EBADMSG;
 }
 
+/* The bytes that leave this state as it is; 0: every byte is a step. */
+static uint8_t class_that_stays(unsigned state)
+{
+	switch (state) {
+	case STATE_NAME:
+	case STATE_VALUE:
+	case STATE_TRAILER_NAME:
+		return CLASS_TOKEN;
+	case STATE_QUOTED:
+		return CLASS_QUOTED;
+	case STATE_TRAILER_VALUE:
+		return CLASS_VALUE;
+	default:
+		return 0;
+	}
+}
+
+/* A run within a name or value: the roof of its line holds, and the byte that ends it is a step. */
+static size_t run_step(struct http_chunked *chunked, const char *data, size_t size)
+{
+	uint8_t class = class_that_stays(chunked->state);
+	size_t room = chunked->state >= STATE_TRAILER ? HTTP_TRAILER_ROOM : HTTP_CHUNK_LINE_ROOM;
+	size_t run;
+
+	if (!class)
+		return 0;
+	room -= chunked->line_size;
+	run = (size_t)(class_end(data, data + (size < room ? size : room), class) - data);
+	chunked->line_size += (uint32_t)run;
+	return run;
+}
+
 int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 			struct http_chunked_step *ret)
 {
@@ -206,6 +238,12 @@ int http_chunked_decode(struct http_chunked *chunked, char *data, size_t size,
 		size_t run;
 
 		if (chunked->state != STATE_DATA) {
+			run = run_step(chunked, data + at, size - at);
+			if (run > 0) {
+				at += run;
+				found.trailers_size += chunked->trailer_count > 0 ? run : 0;
+				continue;
+			}
 			chunked->state = (uint8_t)step(chunked, data[at++]);
 			if (chunked->state >= STATE_BAD)
 				return refusal_of(chunked->state);
