@@ -2,16 +2,21 @@
 /*
  * What a stranger can send to the API before and after he is known: an Authorization value, a
  * flattened query and a JSON body, each read by the product's own code and checked against the
- * field tables of actions that nest deepest. One thread.
+ * field tables of actions that nest deepest. A listener's settings are read as well, for each
+ * protocol; what is accepted keeps every rule of the model. One thread.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/actions.h"
+#include "control/answer.h"
 #include "control/audit.h"
 #include "control/input.h"
+#include "control/listener_input.h"
 #include "control/sign.h"
+#include "model/validate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,26 +40,79 @@ static void check_authorization(const char *text)
 		(void)sign_verify(&request, &authorization, "key");
 }
 
-static void check_input(const struct field *fields, json_t *input)
+static void expect(bool is_true)
+{
+	if (!is_true)
+		abort();
+}
+
+static void check_listener(const struct listener *listener)
+{
+	enum protocol protocol = (enum protocol)listener->protocol;
+	struct problem problem = { 0 };
+	struct listener *copy = listener_new();
+	json_t *answer = answer_listener(listener);
+
+	expect(copy && answer && json_object_size(answer) == 28);
+	expect(validate_layer4(&listener->layer4, protocol, "", &problem) == 0);
+	expect(validate_session_expire(listener->session_expire_s, "", &problem) == 0);
+	expect(validate_session_scheduler(listener->session_expire_s,
+					  (enum scheduler)listener->scheduler, "", &problem) == 0);
+	expect(validate_health_check(&listener->health_check, protocol, "", &problem) == 0);
+	expect(listener_copy_settings(listener, copy) == 0);
+	expect(memcmp(&copy->layer4, &listener->layer4, sizeof(copy->layer4)) == 0);
+	json_decref(answer);
+	listener_free(copy);
+}
+
+/* A fresh listener, and the same input once more as a modification. */
+static void check_settings(const json_t *input)
+{
+	static const enum protocol protocols[] = { PROTOCOL_HTTP, PROTOCOL_TCP, PROTOCOL_UDP };
+	struct instance instance = { .vip = { .family = ADDRESS_IPV4 } };
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+		struct listener *listener = listener_new();
+		struct call call = { .input = input };
+		int error = listener_check_values(&call);
+
+		expect(listener);
+		listener_defaults(listener, protocols[i]);
+		for (int turn = 0; turn < 2 && error == 0; turn++) {
+			error = listener_read(&call, &instance, listener);
+			if (error == 0)
+				check_listener(listener);
+			else
+				expect(turn == 0);
+		}
+		expect((error == -EINVAL) == (call.problem.code != NULL));
+		listener_free(listener);
+	}
+}
+
+static void check_input(const struct action *action, json_t *input)
 {
 	struct problem problem = { 0 };
 	char *detail;
 
 	/* A refusal always names its code; what is kept of any input is bounded. */
-	if (fields_check(fields, input, "", &problem) != 0 && !problem.code)
-		abort();
+	if (fields_check(action->fields, input, "", &problem) != 0)
+		expect(problem.code);
+	else if (strstr(action->name, "Listener"))
+		check_settings(input);
 	detail = audit_detail(input);
-	if (detail && strlen(detail) > AUDIT_DETAIL_MOST)
-		abort();
+	expect(!detail || strlen(detail) <= AUDIT_DETAIL_MOST);
 	free(detail);
 	json_decref(input);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = { "CreateRule", "CreateListener", "CreateLoadBalancer",
-					     "DescribeLoadBalancers" };
-	const struct field *fields;
+	static const char *const names[] = { "CreateRule",          "CreateListener",
+					     "CreateLoadBalancer",  "DescribeLoadBalancers",
+					     "ModifyListener",      "RegisterTargets",
+					     "DescribeTargetHealth" };
+	const struct action *action;
 	struct problem problem = { 0 };
 	struct bytes rest;
 	json_t *input;
@@ -62,15 +120,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	fields = action_find(names[data[0] / 3 % 4])->fields;
+	action = action_find(names[data[0] / 3 % 7]);
 	text = strndup((const char *)data + 1, size - 1);
 	rest = bytes_of(text);
 	if (data[0] % 3 == 0)
 		check_authorization(text);
-	else if (data[0] % 3 == 1 && input_from_query(fields, rest, &input, &problem) == 0)
-		check_input(fields, input);
+	else if (data[0] % 3 == 1 && input_from_query(action->fields, rest, &input, &problem) == 0)
+		check_input(action, input);
 	else if (data[0] % 3 == 2 && input_from_body(rest, &input, &problem) == 0)
-		check_input(fields, input);
+		check_input(action, input);
 	free(text);
 	return 0;
 }
