@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import counted
 from lib.setia import sanitizer
 from lib.wait import SLOW, until
 from lib.wire import Closed, Connection, message
@@ -94,6 +95,13 @@ def roofs(setia, site):
 
 
 @pytest.fixture
+def counts(site):
+    """counts(name=n): what the crowd did was counted by its cause, and nothing else was."""
+    before = counted.read(site)
+    return lambda **expected: counted.check(site, before, **expected)
+
+
+@pytest.fixture
 def crowd(site):
     made = []
 
@@ -123,7 +131,7 @@ def send_all(clients, data):
             pass
 
 
-def test_slowloris_heads(site, recorder, roofs, crowd, neighbour):
+def test_slowloris_heads(site, recorder, roofs, crowd, neighbour, counts):
     """A line of a head now and then buys no time: 60 s for all of it, then 408."""
     clients = crowd()
     send_all(clients, "GET /slow HTTP/1.1\r\nHost: a.example\r\n")
@@ -132,17 +140,19 @@ def test_slowloris_heads(site, recorder, roofs, crowd, neighbour):
         send_all(clients, f"X-{number}: y\r\n")
     ends(clients, 408)
     assert "/slow" not in recorder.targets
+    counts(http_408_head=CROWD)
 
 
-def test_slowloris_empty_lines(site, recorder, roofs, crowd, neighbour):
+def test_slowloris_empty_lines(site, recorder, roofs, crowd, neighbour, counts):
     clients = crowd(50)
     for _ in range(7):
         send_all(clients, "\r\n" * 20)
         neighbour.leap(9)
     ends(clients, None)
+    counts(http_400=50)
 
 
-def test_slow_bodies(site, recorder, roofs, crowd, neighbour):
+def test_slow_bodies(site, recorder, roofs, crowd, neighbour, counts):
     """Sixty seconds without a byte of the body: 408, and the target hears no whole request."""
     clients = crowd()
     send_all(clients, message("POST", "/slow", [("Content-Length", "1000")]) + b"x" * 10)
@@ -152,18 +162,20 @@ def test_slow_bodies(site, recorder, roofs, crowd, neighbour):
     ends(clients, 408)
     until(lambda: recorder.is_quiet, what="the half requests' connections to end")
     assert "/slow" not in recorder.targets
+    counts(http_408_body=CROWD)
 
 
-def test_heads_of_60_kb_that_never_end(site, recorder, roofs, crowd, neighbour):
+def test_heads_of_60_kb_that_never_end(site, recorder, roofs, crowd, neighbour, counts):
     """The roof of a head is held per connection, and given back with it."""
     clients = crowd(100)
     send_all(clients, b"GET /slow HTTP/1.1\r\nHost: a.example\r\nX-A: " + b"y" * 60000)
     time.sleep(0.3 * SLOW)
     neighbour.leap(62)
     ends(clients, 408)
+    counts(http_408_head=100)
 
 
-def test_readers_that_never_read(site, recorder, roofs, crowd, neighbour):
+def test_readers_that_never_read(site, recorder, roofs, crowd, neighbour, counts):
     """The target is held back; after 60 s the client is cut, the target's connection freed."""
     body = b"x" * (48 << 20)
     sent = []
@@ -190,9 +202,10 @@ def test_readers_that_never_read(site, recorder, roofs, crowd, neighbour):
     for client in clients:
         with pytest.raises((Closed, ConnectionError)):
             client.read()
+    counts(http_send_timeout=10)
 
 
-def test_targets_that_drip(site, recorder, roofs, crowd, neighbour):
+def test_targets_that_drip(site, recorder, roofs, crowd, neighbour, counts):
     """A byte now and then is life: the answers are whole, however slow."""
     def script(peer, seen):
         if seen.target == "/well-behaved":
@@ -207,9 +220,10 @@ def test_targets_that_drip(site, recorder, roofs, crowd, neighbour):
     send_all(clients, message(path="/drip"))
     for client in clients:
         assert client.read().body == b"hello"
+    counts()
 
 
-def test_targets_that_never_read(site, recorder, roofs, crowd, neighbour):
+def test_targets_that_never_read(site, recorder, roofs, crowd, neighbour, counts):
     """An upload into a wall: the client is held back, and cut after the send timeout."""
     recorder.reads_body = False
     wall = threading.Event()
@@ -238,6 +252,7 @@ def test_targets_that_never_read(site, recorder, roofs, crowd, neighbour):
             client.socket.settimeout(client.timeout)
         neighbour.leap(62)
         ends(clients, None)
+        counts(http_504_send=5)
     finally:
         wall.set()
 
@@ -282,49 +297,60 @@ def test_pipelining_flood(setia, site, recorder, roofs, neighbour):
     assert recorder.targets.count("/flood") == 1000
 
 
-def test_pipelining_without_reading(setia, site, recorder, roofs, crowd, neighbour):
+def test_pipelining_without_reading(setia, site, recorder, roofs, crowd, neighbour, counts):
     """What is not read is not answered: requests wait in the client's own socket."""
-    clients = crowd(20, receive_buffer=4096)
+    seen = [0]
+
+    def stands_still():
+        count = sum(len(target) > 8000 for target in recorder.targets)
+        seen.append(count)
+        return count == seen[-2] > 0
+
+    clients = crowd(5, receive_buffer=4096)
     for client in clients:
         client.socket.setblocking(False)
         try:
             for _ in range(200):
-                client.socket.send(message(path="/" + "f" * 2000) * 30)
+                client.socket.send(message(path="/" + "f" * 9000) * 30)
         except OSError:
             pass
         client.socket.settimeout(client.timeout)
-    time.sleep(0.5 * SLOW)
+    until(stands_still, 20, "the answers to fill every buffer", every=0.3 * SLOW)
     for _ in range(3):
         neighbour.leap(31)
     ends(clients, None)
+    counts(http_send_timeout=5)
 
 
-def test_bodies_in_chunks_of_one_byte(site, recorder, roofs, neighbour):
+def test_bodies_in_chunks_of_one_byte(site, recorder, roofs, neighbour, counts):
     """Legal, and as expensive as a body can be made: it arrives whole."""
     size = 200000
     with Connection(site.port, timeout=20) as client:
         client.send(message("POST", "/tiny", CHUNKED) + b"1\r\nx\r\n" * size + b"0\r\n\r\n")
         assert client.read().one("X-Body") == str(size)
+    counts()
 
 
 @pytest.mark.parametrize("drip", [b"1;" + b"e" * 4096, b"0\r\n" + b"X-A: b\r\n" * 4096,
                                   b"0" * 4096, (b"1;" + b"e" * 1000 + b"\r\nx\r\n") * 100])
-def test_endless_framing(site, recorder, roofs, crowd, neighbour, drip):
+def test_endless_framing(site, recorder, roofs, crowd, neighbour, counts, drip):
     clients = crowd(50)
     send_all(clients, message("POST", "/framing", CHUNKED) + drip)
     ends(clients, 400)
     until(lambda: recorder.is_quiet, what="the half requests' connections to end")
     assert "/framing" not in recorder.targets
+    counts(**{"http_400_body" if drip[:2] == b"00" else "http_400_roof": 50})
 
 
-def test_heads_of_thousands_of_fields(site, recorder, roofs, crowd, neighbour):
+def test_heads_of_thousands_of_fields(site, recorder, roofs, crowd, neighbour, counts):
     clients = crowd(100)
     send_all(clients, b"GET /fields HTTP/1.1\r\nHost: a\r\n" + b"A:b\r\n" * 10000 + b"\r\n")
     ends(clients, 431)
     assert "/fields" not in recorder.targets
+    counts(http_431_fields=100)
 
 
-def test_uploads_past_the_roof(site, recorder, roofs, neighbour):
+def test_uploads_past_the_roof(site, recorder, roofs, neighbour, counts):
     """61 MiB in chunks, which nobody could foresee: 413 or an end, and no whole request."""
     recorder.reads_body = False
 
@@ -345,13 +371,16 @@ def test_uploads_past_the_roof(site, recorder, roofs, neighbour):
         seen, is_closed = client.drain(10)
     assert is_closed and (not seen or seen.startswith(b"HTTP/1.1 413 "))
     until(lambda: recorder.is_quiet, what="the half request's connection to end")
+    counts(http_413=1)
 
 
-def test_idle_connections_give_their_memory_back(setia, site, recorder, roofs, crowd, neighbour):
+def test_idle_connections_give_their_memory_back(setia, site, recorder, roofs, crowd, neighbour,
+                                                 counts):
     """A connection that waits for its next request holds no buffer."""
     clients = crowd(400)
     for client in clients:
         assert client.get("/idle").status == 200
+    counts()
     before = setia.resident_kb()
     send_all(clients, b"GET /idle HTTP/1.1\r\nHost: a\r\nX-A: " + b"y" * 3000)
     send_all(clients, b"\r\n\r\n")
