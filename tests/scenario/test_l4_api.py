@@ -602,3 +602,18 @@ def test_the_sdk_drives_it(plain, method):
         sdk.wait(call("DeleteLoadBalancer", LoadBalancerIds=[balancer]), method)
     finally:
         sdk.stop()
+
+
+@pytest.mark.parametrize("protocol, kind", [("TCP", socket.SOCK_STREAM), ("UDP", socket.SOCK_DGRAM)])
+def test_a_port_that_another_program_has(plain, protocol, kind):
+    api, port = plain.api, both_free()
+    balancer = plain.load_balancer()
+    with socket.socket(type=kind) as holder:
+        holder.bind(("127.0.0.1", port))
+        if protocol == "TCP":
+            holder.listen()
+        made = api.call("CreateListener", LoadBalancerId=balancer, Protocol=protocol, Ports=[port])
+        task = api.wait(made["RequestId"], status=1)
+        assert str(port) in task["Message"]
+        assert describe(api, balancer, made["ListenerIds"][0])["BindError"]
+    api.change("DeleteLoadBalancer", LoadBalancerIds=[balancer])
