@@ -160,7 +160,7 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 			io_close(worker->io, &upstream->stream.source);
 	}
 	if (result < 0) {
-		if (result != -EMFILE && result != -ENFILE && result != -ENOMEM)
+		if (cause_of_try(result, false) != CAUSE_NO_ROOM)
 			pool->failures++;
 		free(upstream);
 		return result;
