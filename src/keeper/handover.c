@@ -35,7 +35,7 @@ struct handover_head {
 	uint32_t version;
 	uint32_t workers;
 	uint64_t size; /* of all */
-	uint64_t checksum; /* of all behind this head */
+	uint64_t checksum; /* of all, with 0 here */
 	uint32_t socket_count, history_count, waiter_count, unused;
 };
 
@@ -107,6 +107,15 @@ static void find_parts(struct handover *handover, char *data)
 	handover->rows = (struct handover_row *)at;
 	at += handover->head->history_count * sizeof(*handover->rows);
 	handover->waiters = (int32_t *)at;
+}
+
+static uint64_t checksum_of(const char *data, const struct handover_head *head)
+{
+	struct handover_head bare = *head;
+
+	bare.checksum = 0;
+	return hash_bytes_seeded(data + sizeof(bare), head->size - sizeof(bare),
+				 hash_bytes(&bare, sizeof(bare)));
 }
 
 /* --- Writing. */
@@ -216,7 +225,7 @@ static int make(const struct keeper *keeper, struct handover *ret)
 		if (is_waiter(&keeper->door.clients[i]))
 			ret->waiters[waiter++] = keeper->door.clients[i].fd;
 	}
-	ret->head->checksum = hash_bytes(data + sizeof(head), head.size - sizeof(head));
+	ret->head->checksum = checksum_of(data, &head);
 	return 0;
 }
 
@@ -321,8 +330,7 @@ static int read_all(int fd, const struct run_options *options, struct handover *
 	if (!data)
 		return -ENOMEM;
 	if (pread(fd, data, head.size, 0) != (ssize_t)head.size ||
-	    memcmp(data, &head, sizeof(head)) != 0 ||
-	    hash_bytes(data + sizeof(head), head.size - sizeof(head)) != head.checksum) {
+	    memcmp(data, &head, sizeof(head)) != 0 || checksum_of(data, &head) != head.checksum) {
 		free(data);
 		return refuse(why, why_size, "damaged");
 	}

@@ -15,7 +15,7 @@
 
 #define TAIL_ROOM 256 /* for what closes the object */
 #define LISTENER_ROOM 4096 /* one listener with all its counters */
-#define UNBOUND_ROOM 128
+#define UNBOUND_ROOM 256
 #define UNBOUND_MOST 64
 
 struct report {
