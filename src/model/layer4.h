@@ -23,6 +23,7 @@ struct layer4 {
 	bool reschedules_zero_weight; /* RescheduleTargetZeroWeight */
 	bool reschedules_unhealthy; /* RescheduleUnhealthy; effective with health checks */
 	bool reschedules_expand; /* RescheduleExpandTarget */
+	bool keeps_draining; /* extension DrainPolicy: KEEP */
 	bool has_proxy_protocol; /* extension on TCP: version 2 towards targets */
 };
 

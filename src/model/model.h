@@ -5,8 +5,8 @@
  * it when a transaction is rolled back. One thread (control's) owns everything here. Strings are
  * owned by the noun that holds them and are never NULL unless the comment says so.
  *
- * Numbers (`number`) are given by the store, rise, and are never used twice; slots are small dense
- * indexes into the shared regions and may be used again after their owner is gone.
+ * Numbers are given by the store, rise, and are never used twice; slots are small dense indexes
+ * into the shared regions and may be used again after their owner is gone.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -28,7 +28,7 @@ struct target {
 	uint32_t slot;
 	struct address address;
 	uint16_t weight; /* 0..100 */
-	char *tag; /* "" when none */
+	char *tag;
 	int64_t created_at; /* wall seconds, like every created_at */
 };
 
@@ -42,6 +42,7 @@ struct rule {
 	uint8_t forward_type;
 	bool has_http2;
 	bool strips_cookie; /* extension: the target does not see the persistence cookie */
+	bool keeps_draining; /* extension DrainPolicy: KEEP */
 	uint32_t session_expire_s; /* 0 = off */
 	char *cookie_name; /* "" = COOKIE_NAME_DEFAULT */
 	struct health_check health_check;
@@ -63,8 +64,10 @@ struct listener {
 	bool has_keepalive; /* HTTP: to targets; KeepaliveEnable */
 	char *default_domain; /* HTTP: the domain that unmatched hosts go to; "" = none */
 	struct health_check health_check; /* layer 4 */
+	char *access_log; /* HTTP, extension AccessLog: "" = off, "stderr", or a file's name */
+	uint8_t access_log_format; /* enum access_log_format */
 	int64_t created_at;
-	int bind_error; /* errno of the last attempt to open its port; 0 = open or not tried yet */
+	int bind_error; /* errno of the last try to open its port; 0 = open or not tried yet */
 	struct rule **rules; /* by rising number */
 	size_t rule_count;
 	struct target **targets; /* layer 4, by rising number */
@@ -116,15 +119,14 @@ struct listener *listener_free(struct listener *listener);
 struct rule *rule_free(struct rule *rule);
 struct target *target_free(struct target *target);
 
-/* Append keeps the order by number; all return -ENOMEM with nothing changed. The parent owns the
- * child. */
+/* All keep the order by number and own the child afterwards. -ENOMEM with nothing changed. */
 int model_add_instance(struct model *model, struct instance *instance);
 int model_add_custom(struct model *model, struct custom_configuration *custom);
 int instance_add_listener(struct instance *instance, struct listener *listener);
 int listener_add_rule(struct listener *listener, struct rule *rule);
 int rule_add_target(struct rule *rule, struct target *target);
 int listener_add_target(struct listener *listener, struct target *target);
-/* Detach and free. No instance may be bound to the custom configuration. */
+/* Detach and free. No instance may be bound to a custom configuration that goes. */
 void model_remove_instance(struct model *model, struct instance *instance);
 void model_remove_custom(struct model *model, struct custom_configuration *custom);
 void instance_remove_listener(struct instance *instance, struct listener *listener);

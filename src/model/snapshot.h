@@ -23,10 +23,12 @@ struct snapshot {
 	const struct snapshot_path *paths;
 	const struct snapshot_rule *rules;
 	const struct snapshot_target *targets;
+	const struct snapshot_health *checks;
 	const uint16_t *turns;
 	const struct snapshot_key *keys;
 	const char *text;
-	uint32_t instance_count, listener_count, rule_count, target_count, key_count;
+	uint32_t instance_count, listener_count, rule_count, target_count, check_count;
+	uint32_t key_count;
 	size_t mapped_size; /* to unmap; 0 = the memory belongs to somebody else */
 };
 

@@ -20,8 +20,8 @@ static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES, [SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
 	[SNAPSHOT_HOSTS] = LIMIT_RULES,         [SNAPSHOT_PATHS] = LIMIT_RULES,
 	[SNAPSHOT_RULES] = LIMIT_TURNS,         [SNAPSHOT_TARGETS] = LIMIT_TARGETS,
-	[SNAPSHOT_TURNS] = LIMIT_SNAPSHOT_SIZE, [SNAPSHOT_KEYS] = COOKIE_KEYS_MOST,
-	[SNAPSHOT_TEXT] = LIMIT_SNAPSHOT_SIZE,
+	[SNAPSHOT_CHECKS] = LIMIT_TURNS,        [SNAPSHOT_TURNS] = LIMIT_SNAPSHOT_SIZE,
+	[SNAPSHOT_KEYS] = COOKIE_KEYS_MOST,     [SNAPSHOT_TEXT] = LIMIT_SNAPSHOT_SIZE,
 };
 
 int snapshot_refuse(struct snapshot_checker *checker, enum snapshot_section_name section,
@@ -292,7 +292,7 @@ static const char *listener_fault(struct snapshot_checker *checker, uint32_t row
 		return "the slot is out of range or taken";
 	if (listener->instance >= checker->counts[SNAPSHOT_INSTANCES])
 		return "no such instance";
-	if (listener->unused_word || listener->unused[0] || listener->unused[1] ||
+	if (listener->unused_word || listener->unused ||
 	    !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
 		return "unused bytes are not zero";
 	if (protocol_is_layer4((enum protocol)listener->protocol))

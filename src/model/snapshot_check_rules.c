@@ -173,7 +173,7 @@ static const char *rule_fault(struct snapshot_checker *checker, uint32_t row)
 		return "bad session time";
 	if (session != 0 && rule->scheduler != SCHEDULER_WRR)
 		return "persistence with another scheduler than WRR";
-	if (rule->unused[0] || rule->unused[1])
+	if (rule->unused || rule->unused_word)
 		return "unused bytes are not zero";
 	if (rule->targets.count > LIMIT_TARGETS_PER_RULE)
 		return "too many targets";

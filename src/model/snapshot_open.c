@@ -26,19 +26,21 @@ static const struct {
 	[SNAPSHOT_PATHS] = { "paths", sizeof(struct snapshot_path) },
 	[SNAPSHOT_RULES] = { "rules", sizeof(struct snapshot_rule) },
 	[SNAPSHOT_TARGETS] = { "targets", sizeof(struct snapshot_target) },
+	[SNAPSHOT_CHECKS] = { "checks", sizeof(struct snapshot_health) },
 	[SNAPSHOT_TURNS] = { "turns", sizeof(uint16_t) },
 	[SNAPSHOT_KEYS] = { "keys", sizeof(struct snapshot_key) },
 	[SNAPSHOT_TEXT] = { "text", 1 },
 };
 
 /* The file's rows: no padding that nobody clears, and every row keeps the next one aligned. */
-_Static_assert(sizeof(struct snapshot_header) == 112, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_header) == 120, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_instance) == 24, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_listener) == 152, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_listener) == 160, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_host) == 24, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_path) == 16, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_rule) == 80, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_rule) == 88, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_target) == 48, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_health) == 48, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_key) == 48, "a new shape needs a new SNAPSHOT_VERSION");
 
 size_t snapshot_row_size(enum snapshot_section_name name)
@@ -77,6 +79,7 @@ void snapshot_view(const void *data, struct snapshot *ret)
 		.paths = (const void *)(bytes + at[SNAPSHOT_PATHS].offset),
 		.rules = (const void *)(bytes + at[SNAPSHOT_RULES].offset),
 		.targets = (const void *)(bytes + at[SNAPSHOT_TARGETS].offset),
+		.checks = (const void *)(bytes + at[SNAPSHOT_CHECKS].offset),
 		.turns = (const void *)(bytes + at[SNAPSHOT_TURNS].offset),
 		.keys = (const void *)(bytes + at[SNAPSHOT_KEYS].offset),
 		.text = bytes + at[SNAPSHOT_TEXT].offset,
@@ -84,6 +87,7 @@ void snapshot_view(const void *data, struct snapshot *ret)
 		.listener_count = at[SNAPSHOT_LISTENERS].count,
 		.rule_count = at[SNAPSHOT_RULES].count,
 		.target_count = at[SNAPSHOT_TARGETS].count,
+		.check_count = at[SNAPSHOT_CHECKS].count,
 		.key_count = at[SNAPSHOT_KEYS].count,
 	};
 }

@@ -12,9 +12,10 @@
 
 #include "base/address.h"
 #include "model/limits.h"
+#include "model/snapshot_health.h"
 
 #define SNAPSHOT_MAGIC 0x3154455341494553ull
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 #define SNAPSHOT_NONE UINT32_MAX /* "no row" in an index field */
 
 enum snapshot_section_name {
@@ -24,6 +25,7 @@ enum snapshot_section_name {
 	SNAPSHOT_PATHS, /* per host two runs: exact, then prefixes; each sorted by path, once */
 	SNAPSHOT_RULES,
 	SNAPSHOT_TARGETS, /* per rule one run, by rising number */
+	SNAPSHOT_CHECKS, /* struct snapshot_health; rules may share one */
 	SNAPSHOT_TURNS, /* uint16_t: positions within a rule's run of targets; runs may be shared */
 	SNAPSHOT_KEYS, /* newest first; row 0 seals */
 	SNAPSHOT_TEXT, /* bytes */
@@ -45,11 +47,6 @@ struct snapshot_header {
 	struct snapshot_section sections[SNAPSHOT_SECTIONS];
 };
 
-struct snapshot_text {
-	uint32_t offset; /* into SNAPSHOT_TEXT; a NUL that is not counted follows the bytes */
-	uint32_t size;
-};
-
 struct snapshot_run {
 	uint32_t first, count;
 };
@@ -67,12 +64,14 @@ struct snapshot_listener {
 	uint32_t instance;
 	uint32_t rule; /* layer 4: the row that stands for the listener as a whole; else NONE */
 	uint32_t unused_word;
+	struct snapshot_text access_log; /* HTTP: "stderr" or a file's name; empty = off */
 	struct snapshot_run hosts; /* HTTP; empty on layer 4 */
 	uint32_t any_host; /* the host row of rules without a domain, or SNAPSHOT_NONE */
 	uint32_t default_host; /* where unmatched hosts go, or SNAPSHOT_NONE */
 	uint8_t protocol; /* enum protocol */
 	uint8_t has_keepalive; /* connections to targets are kept for further requests */
-	uint8_t unused[2];
+	uint8_t access_log_format; /* enum access_log_format; 0 without an access log */
+	uint8_t unused;
 	/* HTTP, else zero: what its custom configuration says. */
 	uint32_t header_timeout_ms;
 	uint32_t body_timeout_ms;
@@ -121,7 +120,10 @@ struct snapshot_rule {
 	uint32_t session_expire_s; /* 0 = no persistence */
 	uint8_t scheduler;
 	uint8_t strips_cookie;
-	uint8_t unused[2];
+	uint8_t keeps_draining; /* DrainPolicy KEEP: weight 0 keeps its pinned clients */
+	uint8_t unused;
+	uint32_t check; /* row of SNAPSHOT_CHECKS, or SNAPSHOT_NONE: every target counts as up */
+	uint32_t unused_word;
 	struct snapshot_run targets;
 	struct snapshot_run turns; /* one period of the order; empty when all weights are 0 */
 };
@@ -142,8 +144,7 @@ struct snapshot_key {
 	int64_t retired_s; /* session seconds; 0 = not retired */
 };
 
-/* What snapshot_header.checksum must be: a hash of the header without that field, and of the rest.
- */
+/* What snapshot_header.checksum must be: of the header without that field, and of the rest. */
 uint64_t snapshot_checksum(const void *data, size_t size);
 
 #endif

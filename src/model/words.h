@@ -16,6 +16,7 @@ enum protocol {
 enum scheduler { SCHEDULER_WRR = 1, SCHEDULER_LEAST_CONN, SCHEDULER_IP_HASH };
 enum network { NETWORK_OPEN = 1, NETWORK_INTERNAL };
 enum check_type { CHECK_TCP = 1, CHECK_HTTP, CHECK_HTTPS, CHECK_GRPC, CHECK_PING, CHECK_CUSTOM };
+enum access_log_format { ACCESS_LOG_BRACKETS = 1, ACCESS_LOG_JSON };
 enum forward_type { FORWARD_HTTP = 1, FORWARD_HTTPS, FORWARD_GRPC, FORWARD_GRPCS };
 
 /* API words; NULL for a value outside the enumeration. The parsers return 0 for an unknown word. */

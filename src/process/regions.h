@@ -26,6 +26,32 @@ struct region_turn {
 	_Atomic uint64_t rule; /* number: whose turn this slot counts */
 	_Atomic uint64_t offset;
 	_Atomic uint32_t period;
+	/* enum region_down, by the checker and the proxy's main thread: which of its targets are
+	 * up. */
+	_Atomic uint32_t down;
+};
+
+enum region_down {
+	REGION_ALL_UP, /* or nothing is checked: nobody needs to look further */
+	REGION_SOME_DOWN, /* look at region_health.is_down */
+	REGION_ALL_DOWN, /* then all count as up (features.md 6) */
+};
+
+enum health_state { HEALTH_CLOSE, HEALTH_UNKNOWN, HEALTH_ALIVE, HEALTH_DEAD };
+
+/*
+ * A target's health, by target slot. Written by the checker of the newest proxy (proxy/health.h),
+ * but for `failures`, which workers write too. It outlives the proxy: a new one goes on with it
+ * when `number` is still the slot's.
+ */
+struct region_health {
+	_Atomic uint64_t number;
+	_Atomic int64_t changed_s; /* wall second of the last change of state */
+	_Atomic uint64_t blocked_until_ms; /* boot time: passive checks; 0 = not blocked */
+	_Atomic uint8_t state; /* enum health_state */
+	_Atomic uint8_t streak; /* results in a row that speak against the state */
+	_Atomic uint8_t failures; /* forwards in a row that failed */
+	_Atomic uint8_t is_down; /* gets nothing new while others are up */
 };
 
 /*
@@ -63,6 +89,7 @@ struct regions {
 	struct region_turn turns[LIMIT_TURNS]; /* by the slot of snapshot_rule */
 	struct region_listener listeners[LIMIT_LISTENERS]; /* by listener slot */
 	_Atomic uint32_t target_connections[REGION_BANKS][LIMIT_TARGETS]; /* by target slot */
+	struct region_health health[LIMIT_TARGETS]; /* by target slot */
 	struct counters counters[LIMIT_WORKERS][LIMIT_LISTENERS]; /* by listener slot */
 };
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The row of a health check in a snapshot, and the text that rows point to. See snapshot_rows.h. */
+#ifndef MODEL_SNAPSHOT_HEALTH_H
+#define MODEL_SNAPSHOT_HEALTH_H
+
+#include <stdint.h>
+
+struct snapshot_text {
+	uint32_t offset; /* into SNAPSHOT_TEXT; a NUL that is not counted follows the bytes */
+	uint32_t size;
+};
+
+/* features.md section 6. Ranges are model/health_check.h's. */
+struct snapshot_health {
+	uint32_t interval_ms;
+	uint32_t timeout_ms; /* below interval_ms */
+	uint16_t port; /* 0 = the target's own */
+	uint8_t type; /* enum check_type: TCP, HTTP, PING (with a UDP probe), CUSTOM */
+	uint8_t healthy_count, unhealthy_count;
+	uint8_t http_code; /* HTTP: mask of 1 (1xx) to 16 (5xx) */
+	uint8_t is_get; /* HTTP: else HEAD */
+	uint8_t minor; /* HTTP/1.minor */
+	struct snapshot_text path, domain; /* HTTP, else empty; the Host that is asked for */
+	struct snapshot_text send, receive; /* CUSTOM: the bytes themselves, HEX decoded */
+};
+
+#endif
