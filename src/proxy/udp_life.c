@@ -109,7 +109,7 @@ struct udp_flow *udp_flow_begin(struct udp *udp, struct udp_table *table, const 
 		counter_add(table_counters(table), COUNTER_UDP_DROPPED, 1);
 		return NULL;
 	}
-	if (table->count >= table->most) {
+	if (table->count >= table->most || udp_ports_are_full(&udp->ports)) {
 		counter_add(table_counters(table), COUNTER_UDP_FLOWS_FULL, 1);
 		return NULL;
 	}

@@ -17,7 +17,7 @@
 #define BUCKETS_FIRST 64
 #define TRIM_MS 10000
 #define SHED_MS 100 /* others are asked for descriptors at most this often */
-#define LOOKS_MOST 8 /* at resting lanes, when descriptors are out */
+#define LOOKS_MOST 128 /* at sockets, when descriptors are out; then nobody looks for a while */
 
 static void ports_trim(struct timer *timer);
 
@@ -26,6 +26,8 @@ int udp_ports_init(struct udp_ports *ports, struct worker *worker,
 {
 	*ports = (struct udp_ports){ .worker = worker, .on_ready = on_ready };
 	timer_init(&ports->trim_timer, ports_trim);
+	list_init(&ports->sets[0].open);
+	list_init(&ports->sets[1].open);
 	if (random_bytes(&ports->seed, sizeof(ports->seed)) < 0)
 		ports->seed = worker->now_ms;
 	ports->buckets = calloc(BUCKETS_FIRST, sizeof(struct udp_peer *));
@@ -35,49 +37,46 @@ int udp_ports_init(struct udp_ports *ports, struct worker *worker,
 
 /* Lists of lanes */
 
-static bool list_is_none(const struct udp_lane_list *list)
+static void lane_insert(struct udp_peer *peer, enum udp_lane_list list, uint32_t index,
+			bool is_last)
 {
-	return list->first == NONE;
-}
+	struct udp_lane *lane = &peer->lanes[index];
 
-static void lane_append(struct udp_peer *peer, struct udp_lane_list *list, uint32_t lane)
-{
-	peer->lanes[lane].next = NONE;
-	if (list->first == NONE)
-		list->first = lane;
+	lane->list = (uint8_t)list;
+	lane->previous = is_last ? peer->last[list] : NONE;
+	lane->next = is_last ? NONE : peer->first[list];
+	if (lane->previous == NONE)
+		peer->first[list] = index;
 	else
-		peer->lanes[list->last].next = lane;
-	list->last = lane;
-}
-
-static void lane_push(struct udp_peer *peer, struct udp_lane_list *list, uint32_t lane)
-{
-	peer->lanes[lane].next = list->first;
-	if (list->first == NONE)
-		list->last = lane;
-	list->first = lane;
-}
-
-/* `before` is the lane in front of it, or NONE. */
-static void lane_cut(struct udp_peer *peer, struct udp_lane_list *list, uint32_t before,
-		     uint32_t lane)
-{
-	if (before == NONE)
-		list->first = peer->lanes[lane].next;
+		peer->lanes[lane->previous].next = index;
+	if (lane->next == NONE)
+		peer->last[list] = index;
 	else
-		peer->lanes[before].next = peer->lanes[lane].next;
-	if (list->last == lane)
-		list->last = before;
+		peer->lanes[lane->next].previous = index;
+}
+
+static void lane_remove(struct udp_peer *peer, uint32_t index)
+{
+	const struct udp_lane *lane = &peer->lanes[index];
+
+	if (lane->previous == NONE)
+		peer->first[lane->list] = lane->next;
+	else
+		peer->lanes[lane->previous].next = lane->next;
+	if (lane->next == NONE)
+		peer->last[lane->list] = lane->previous;
+	else
+		peer->lanes[lane->next].previous = lane->previous;
 }
 
 /* Those whose rest is over. */
-static void lanes_ripen(struct udp_peer *peer, struct udp_lane_list *list, uint64_t now_ms)
+static void lanes_ripen(struct udp_peer *peer, enum udp_lane_list list, uint64_t now_ms)
 {
-	while (list->first != NONE && peer->lanes[list->first].due_ms <= now_ms) {
-		uint32_t lane = list->first;
+	while (peer->first[list] != NONE && peer->lanes[peer->first[list]].due_ms <= now_ms) {
+		uint32_t index = peer->first[list];
 
-		lane_cut(peer, list, NONE, lane);
-		lane_push(peer, &peer->ready, lane);
+		lane_remove(peer, index);
+		lane_insert(peer, UDP_LANES_READY, index, false);
 	}
 }
 
@@ -140,7 +139,8 @@ static struct udp_peer *peer_get(struct udp_ports *ports, const union datagram_a
 	if (ports->peer_count >= ports->bucket_count)
 		buckets_grow(ports);
 	peer->address = *address;
-	peer->ready = peer->answered = peer->open = (struct udp_lane_list){ NONE, NONE };
+	for (int i = 0; i < UDP_LANE_LISTS; i++)
+		peer->first[i] = peer->last[i] = NONE;
 	peer->idle_ms = ports->worker->now_ms;
 	bucket = bucket_of(ports, address);
 	peer->next = ports->buckets[bucket];
@@ -161,6 +161,7 @@ static void port_close(struct udp_port *port)
 	if (port->source.fd < 0)
 		return;
 	io_close(port->pool->worker->io, &port->source);
+	list_remove(&port->link);
 	port->pool->open_count--;
 	descriptors_count(port->pool->worker->descriptors, -1);
 }
@@ -176,7 +177,7 @@ void udp_ports_shed(struct udp_ports *ports)
 }
 
 /* A quarter stays for those who come by TCP: strangers can make flows without ever being there. */
-static bool descriptors_allow(struct udp_ports *ports)
+static bool descriptors_allow(const struct udp_ports *ports)
 {
 	const struct descriptors *descriptors = ports->worker->descriptors;
 	uint32_t most = descriptors->roof - descriptors->roof / 4;
@@ -184,37 +185,69 @@ static bool descriptors_allow(struct udp_ports *ports)
 	return atomic_load_explicit(&descriptors->used, memory_order_relaxed) < most;
 }
 
+/* The open ones in turn. */
+static struct udp_port *port_next(struct udp_port_set *set)
+{
+	struct udp_port *port = list_entry(set->open.next, struct udp_port, link);
+
+	list_remove(&port->link);
+	list_append(&set->open, &port->link);
+	return port;
+}
+
+/* Closes one that no flow uses. */
+static bool port_sacrifice(struct udp_ports *ports)
+{
+	for (int i = 0; i < LOOKS_MOST; i++) {
+		struct udp_port_set *set = &ports->sets[i % 2];
+		struct udp_port *port = list_is_empty(&set->open) ? NULL : port_next(set);
+
+		if (port && !port->used) {
+			port_close(port);
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool has_descriptor(struct udp_ports *ports)
 {
 	if (descriptors_allow(ports))
 		return true;
-	if (ports->worker->now_ms < ports->shed_ms + SHED_MS)
-		return false;
-	ports->shed_ms = ports->worker->now_ms;
-	upstream_shed(ports->worker);
-	return descriptors_allow(ports);
+	if (ports->worker->now_ms >= ports->shed_ms + SHED_MS) {
+		ports->shed_ms = ports->worker->now_ms;
+		upstream_shed(ports->worker);
+		if (descriptors_allow(ports))
+			return true;
+	}
+	return port_sacrifice(ports);
 }
 
-static int port_open(struct udp_port *port)
+/* The caller has seen to it that there is a descriptor. */
+static int port_make(struct udp_port *port)
 {
 	struct udp_ports *ports = port->pool;
-	int fd, result;
+	int fd = datagram_open(port->family ? AF_INET6 : AF_INET);
+	int result;
 
-	if (port->source.fd >= 0)
-		return 0;
-	if (!has_descriptor(ports))
-		return -EMFILE;
-	fd = datagram_open(port->family ? AF_INET6 : AF_INET);
 	if (fd < 0)
 		return fd == -ENFILE ? -EMFILE : fd;
 	io_source_init(&port->source, fd, ports->on_ready);
 	port->expected = 1;
 	ports->open_count++;
+	list_append(&ports->sets[port->family].open, &port->link);
 	descriptors_count(ports->worker->descriptors, 1);
 	result = io_add_reader(ports->worker->io, &port->source);
 	if (result < 0)
 		port_close(port);
 	return result;
+}
+
+static int port_open(struct udp_port *port)
+{
+	if (port->source.fd >= 0)
+		return 0;
+	return has_descriptor(port->pool) ? port_make(port) : -EMFILE;
 }
 
 static struct udp_port *port_new(struct udp_ports *ports, int family)
@@ -237,6 +270,7 @@ static struct udp_port *port_new(struct udp_ports *ports, int family)
 	port->pool = ports;
 	port->family = (uint8_t)family;
 	port->index = set->count;
+	list_init(&port->link);
 	io_source_init(&port->source, -1, ports->on_ready);
 	set->ports[set->count++] = port;
 	return port;
@@ -244,28 +278,26 @@ static struct udp_port *port_new(struct udp_ports *ports, int family)
 
 /* Paths */
 
-/* A lane that rests, on a socket that is opened anew for it: another port, so no answer is late. */
-static uint32_t lane_renew(struct udp_ports *ports, struct udp_peer *peer,
-			   struct udp_lane_list *list)
+/* Lanes up to the one on port `index`, which need not have been used yet. */
+static int lanes_extend(struct udp_peer *peer, uint32_t index)
 {
-	struct udp_port_set *set = &ports->sets[family_index(&peer->address)];
-	uint32_t before = NONE;
-	uint32_t lane = list->first;
+	if (index >= peer->lane_room) {
+		uint32_t room = peer->lane_room ? peer->lane_room : 16;
+		struct udp_lane *grown;
 
-	for (int i = 0; i < LOOKS_MOST && lane != NONE; i++) {
-		struct udp_port *port = set->ports[lane];
-
-		if (!port->used) {
-			port_close(port);
-			if (port_open(port) < 0)
-				return NONE;
-			lane_cut(peer, list, before, lane);
-			return lane;
-		}
-		before = lane;
-		lane = peer->lanes[lane].next;
+		while (room <= index)
+			room *= 2;
+		grown = realloc(peer->lanes, room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		peer->lanes = grown;
+		peer->lane_room = room;
 	}
-	return NONE;
+	while (peer->lane_count <= index) {
+		peer->lanes[peer->lane_count] = (struct udp_lane){ 0 };
+		lane_insert(peer, UDP_LANES_READY, peer->lane_count++, true);
+	}
+	return 0;
 }
 
 /* A lane on a port that this peer did not use yet. */
@@ -273,54 +305,81 @@ static int lane_add(struct udp_ports *ports, struct udp_peer *peer, uint32_t *re
 {
 	int family = family_index(&peer->address);
 	struct udp_port_set *set = &ports->sets[family];
+	uint32_t index = peer->lane_count;
 	int result;
 
-	if (peer->lane_count == peer->lane_room) {
-		uint32_t room = peer->lane_room ? peer->lane_room * 2 : 16;
-		struct udp_lane *grown = realloc(peer->lanes, room * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		peer->lanes = grown;
-		peer->lane_room = room;
-	}
-	if (peer->lane_count == UDP_PORTS_MOST)
+	if (index == UDP_PORTS_MOST)
 		return -EMFILE;
-	if (peer->lane_count == set->count && !port_new(ports, family))
+	if (index == set->count && !port_new(ports, family))
 		return -ENOMEM;
-	result = port_open(set->ports[peer->lane_count]);
-	if (result < 0)
-		return result;
-	peer->lanes[peer->lane_count] = (struct udp_lane){ .next = NONE };
-	*ret = peer->lane_count++;
-	return 0;
+	result = port_open(set->ports[index]);
+	if (result == 0)
+		result = lanes_extend(peer, index);
+	if (result == 0)
+		*ret = index;
+	return result;
+}
+
+/* Whether the peer can have its lane on this open port when descriptors are out. */
+static bool lane_press(struct udp_ports *ports, struct udp_peer *peer, struct udp_port *port)
+{
+	const struct udp_lane *lane;
+
+	if (lanes_extend(peer, port->index) < 0)
+		return false;
+	lane = &peer->lanes[port->index];
+	if (lane->flow)
+		return false;
+	if (lane->list == UDP_LANES_READY)
+		return true;
+	if (port->used) /* by flows to other targets */
+		return lane->due_ms <=
+		       ports->worker->now_ms + UDP_REST_OPEN_MS - UDP_REST_PRESSED_MS;
+	port_close(port);
+	return port_make(port) == 0;
+}
+
+static uint32_t lanes_press(struct udp_ports *ports, struct udp_peer *peer)
+{
+	struct udp_port_set *set = &ports->sets[family_index(&peer->address)];
+
+	for (int i = 0; i < LOOKS_MOST && !list_is_empty(&set->open); i++) {
+		struct udp_port *port = port_next(set);
+
+		if (lane_press(ports, peer, port))
+			return port->index;
+	}
+	return NONE;
+}
+
+/* A free lane on an open port. */
+static int lane_choose(struct udp_ports *ports, struct udp_peer *peer, uint32_t *ret)
+{
+	struct udp_port_set *set = &ports->sets[family_index(&peer->address)];
+	uint64_t now_ms = ports->worker->now_ms;
+	uint32_t index;
+
+	lanes_ripen(peer, UDP_LANES_ANSWERED, now_ms);
+	lanes_ripen(peer, UDP_LANES_OPEN, now_ms);
+	index = peer->first[UDP_LANES_READY];
+	if ((index == NONE || set->ports[index]->source.fd < 0) && !descriptors_allow(ports)) {
+		uint32_t shared = lanes_press(ports, peer);
+
+		index = shared != NONE ? shared : index;
+	}
+	if (index == NONE)
+		return lane_add(ports, peer, ret);
+	*ret = index;
+	return port_open(set->ports[index]);
 }
 
 static int lane_take(struct udp_ports *ports, struct udp_peer *peer, uint32_t *ret)
 {
-	struct udp_port_set *set = &ports->sets[family_index(&peer->address)];
-	uint64_t now_ms = ports->worker->now_ms;
-	int result;
+	int result = lane_choose(ports, peer, ret);
 
-	lanes_ripen(peer, &peer->answered, now_ms);
-	lanes_ripen(peer, &peer->open, now_ms);
-	if (!list_is_none(&peer->ready)) {
-		uint32_t lane = peer->ready.first;
-
-		result = port_open(set->ports[lane]);
-		if (result < 0)
-			return result;
-		lane_cut(peer, &peer->ready, NONE, lane);
-		*ret = lane;
-		return 0;
-	}
-	result = lane_add(ports, peer, ret);
-	if (result != -EMFILE)
-		return result;
-	*ret = lane_renew(ports, peer, &peer->answered);
-	if (*ret == NONE)
-		*ret = lane_renew(ports, peer, &peer->open);
-	return *ret == NONE ? -EMFILE : 0;
+	if (result == 0)
+		lane_remove(peer, *ret);
+	return result;
 }
 
 int udp_path_open(struct udp_ports *ports, const struct address *target, struct udp_flow *flow,
@@ -338,8 +397,10 @@ int udp_path_open(struct udp_ports *ports, const struct address *target, struct 
 	if (!peer)
 		return -ENOMEM;
 	result = lane_take(ports, peer, &lane);
-	if (result < 0)
+	if (result < 0) {
+		ports->full_ms = ports->worker->now_ms;
 		return result;
+	}
 	port = ports->sets[family_index(&address)].ports[lane];
 	port->used++;
 	peer->used++;
@@ -349,6 +410,11 @@ int udp_path_open(struct udp_ports *ports, const struct address *target, struct 
 			  ports->worker->now_ms + TRIM_MS);
 	*ret = (struct udp_path){ peer, port };
 	return 0;
+}
+
+bool udp_ports_are_full(const struct udp_ports *ports)
+{
+	return ports->full_ms == ports->worker->now_ms;
 }
 
 void udp_path_close(struct udp_path *path, bool is_answered)
@@ -364,7 +430,7 @@ void udp_path_close(struct udp_path *path, bool is_answered)
 	now_ms = port->pool->worker->now_ms;
 	lane->flow = NULL;
 	lane->due_ms = now_ms + (is_answered ? UDP_REST_ANSWERED_MS : UDP_REST_OPEN_MS);
-	lane_append(peer, is_answered ? &peer->answered : &peer->open, port->index);
+	lane_insert(peer, is_answered ? UDP_LANES_ANSWERED : UDP_LANES_OPEN, port->index, true);
 	if (!--port->used)
 		port->idle_ms = now_ms;
 	if (!--peer->used)

@@ -7,8 +7,8 @@
  *
  * A lane that was left rests before it is used again, so that a late answer does not reach another
  * client: briefly when every question was answered, long when not. When no more descriptors are to
- * be had, a resting lane whose socket nobody else uses gets a new one in its place: another port,
- * to which no old answer comes.
+ * be had, a resting lane whose socket nobody else uses gets a new one in its place (another port,
+ * to which no old answer comes), and others rest less.
  */
 #ifndef PROXY_UDP_PORT_H
 #define PROXY_UDP_PORT_H
@@ -21,6 +21,9 @@
 #define UDP_PORTS_MOST 65536 /* of one family and worker; the system has fewer ports */
 #define UDP_REST_ANSWERED_MS 10 /* for what the network doubled */
 #define UDP_REST_OPEN_MS 60000 /* an answer is still due, or the target speaks by itself */
+#define UDP_REST_PRESSED_MS                                                  \
+	5000 /* the same, when descriptors are out and others use the socket \
+	      */
 #define UDP_PORT_IDLE_MS 60000 /* a socket that carries nothing is closed then */
 
 struct worker;
@@ -30,6 +33,7 @@ struct udp_ports;
 struct udp_port {
 	struct io_source source; /* fd -1: closed, its lanes open it again */
 	struct udp_ports *pool;
+	struct list link; /* among the open ones of its set */
 	uint64_t idle_ms; /* since when no flow uses it */
 	uint32_t index;
 	uint32_t used; /* flows */
@@ -41,11 +45,16 @@ struct udp_port {
 struct udp_lane {
 	struct udp_flow *flow; /* NULL: free */
 	uint64_t due_ms; /* free: not to be used before */
-	uint32_t next; /* in a list of the peer */
+	uint32_t next, previous; /* in a list of the peer */
+	uint8_t list; /* enum udp_lane_list */
 };
 
-struct udp_lane_list {
-	uint32_t first, last; /* UINT32_MAX when empty */
+/* Where a free lane stands. */
+enum udp_lane_list {
+	UDP_LANES_READY, /* last left, first used: few sockets stay warm */
+	UDP_LANES_ANSWERED, /* resting; first left, first ready */
+	UDP_LANES_OPEN, /* likewise, for longer */
+	UDP_LANE_LISTS,
 };
 
 /* A target's address, whichever listeners it serves. */
@@ -56,14 +65,14 @@ struct udp_peer {
 	uint32_t lane_count, lane_room;
 	uint32_t used; /* flows */
 	uint64_t idle_ms;
-	struct udp_lane_list ready; /* last left, first used: few sockets stay warm */
-	struct udp_lane_list answered, open; /* resting; first left, first ready */
+	uint32_t first[UDP_LANE_LISTS], last[UDP_LANE_LISTS]; /* UINT32_MAX when empty */
 };
 
 /* One family's sockets. */
 struct udp_port_set {
 	struct udp_port **ports;
 	uint32_t count, room;
+	struct list open;
 };
 
 struct udp_ports {
@@ -77,6 +86,7 @@ struct udp_ports {
 	uint64_t seed;
 	uint32_t open_count; /* sockets */
 	uint64_t shed_ms; /* when others were last asked for descriptors */
+	uint64_t full_ms; /* when a flow last found no way */
 	struct timer trim_timer;
 };
 
@@ -92,6 +102,8 @@ int udp_ports_init(struct udp_ports *ports, struct worker *worker,
 /* All flows must have left. */
 void udp_ports_done(struct udp_ports *ports);
 
+/* In this moment no flow found a way: to be asked before a new one causes work. */
+bool udp_ports_are_full(const struct udp_ports *ports);
 /* A way for one flow to the target. -EMFILE, -EAGAIN (no port left), -ENOMEM, -errno. */
 int udp_path_open(struct udp_ports *ports, const struct address *target, struct udp_flow *flow,
 		  struct udp_path *ret);
