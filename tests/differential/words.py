@@ -21,7 +21,7 @@ ODD_VERSIONS = [b"HTTP/1.2", b"HTTP/0.9", b"HTTP/2.0", b"HTTP/1.10", b"http/1.1"
                 b"HTTP/1.", b"HTTP/01.1", b"HTTP /1.1", b"ICE/1.0", b"RTSP/1.0", b"HTTP/3.0", b"",
                 b"HTTP/1.1 ", b"HTTP/1.1\t", b"HTTP/1,1", b"HTTP\\1.1", b"SIP/2.0", b"HTTPS/1.1"]
 ENDS = [b"\r\n"]
-ODD_ENDS = [b"\n", b"\r", b"\r\r\n", b"\n\r", b" \r\n", b"\r \n", b"\0\r\n", b"", b"\r\n\n",
+ODD_ENDS = [b"\n", b"\rX", b"\r", b"\r\r\n", b"\n\r", b" \r\n", b"\r \n", b"\0\r\n", b"", b"\r\n\n",
         b"\x0b\r\n", b"\r\0\n", b"\n\n"]
 GAPS = [b" "]
 ODD_GAPS = [b"  ", b"\t", b"", b"\x0c", b" \t", b"\r", b"\xa0"]
@@ -60,7 +60,7 @@ LENGTHS = [b"0", b"3", b"3", b"10", b"0003", b"48", b"03"]
 ODD_LENGTHS = [b"", b"+3", b"-3", b"3,3", b"3, 3", b"3 3", b"0x3", b"3a", b"9223372036854775807",
                b"9223372036854775808", b"18446744073709551615", b"18446744073709551616",
                b"18446744073709551619", b"99999999999999999999999", b"3.0", b"\"3\"", b"3;",
-               b"\x0b3", b"3\0", b"1_0", b"3\t ", b"3 ,", b",3", b"\xb3", b"9" * 19,
+               b"\x0b3", b"3\0", b"1_0", b"3\t ", b"3 ,", b",3", b"\xb3", b"9" * 19, b"1:", b"1/",
                b"0" * 30 + b"3"]
 CODINGS = [b"chunked"] * 6 + [b"Chunked", b"CHUNKED"]
 ODD_CODINGS = [b"gzip, chunked", b"chunked, gzip", b"chunked, chunked", b"identity", b"gzip",
@@ -108,8 +108,8 @@ ODD_TRAILERS = [b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"X
                 b"Transfer-Encoding:\r\n", b"Content-Length:\r\n"]
 STATUSES = [b"200", b"200", b"200", b"404", b"500", b"204", b"304", b"206", b"301", b"100", b"103",
             b"205"]
-ODD_STATUSES = [b"101", b"199", b"099", b"000", b"999", b"20", b"2000", b"abc", b"+20", b"",
-                b"200.1", b"0200", b"102"]
+ODD_STATUSES = [b"20:", b"2/0", b"101", b"199", b"099", b"000", b"999", b"20", b"2000",
+                b"abc", b"+20", b"", b"200.1", b"0200", b"102"]
 REASONS = [b" OK", b" ", b"", b" Not Found", b" \xe9", b"  \t"]
 ODD_REASONS = [b"\tOK", b" O\0K", b" O\rK", b" O\nK", b" \x1b", b"OK", b" \x7f", b" O\x01",
                b"  OK", b"-OK"]
