@@ -75,6 +75,8 @@ struct bulk_pipe *pipe_take(struct buffer_stock *stock)
 		stock->pipe_count--;
 		return pipe;
 	}
+	if (stock->descriptors && !descriptors_have_room(stock->descriptors))
+		return NULL;
 	pipe = calloc(1, sizeof(*pipe));
 	if (!pipe)
 		return NULL;
@@ -82,14 +84,18 @@ struct bulk_pipe *pipe_take(struct buffer_stock *stock)
 		free(pipe);
 		return NULL;
 	}
+	if (stock->descriptors)
+		descriptors_count(stock->descriptors, 2);
 	pipe->read_fd = fds[0];
 	pipe->write_fd = fds[1];
 	fcntl(pipe->write_fd, F_SETPIPE_SZ, PIPE_SIZE);
 	return pipe;
 }
 
-static void pipe_close(struct bulk_pipe *pipe)
+static void pipe_close(struct buffer_stock *stock, struct bulk_pipe *pipe)
 {
+	if (stock->descriptors)
+		descriptors_count(stock->descriptors, -2);
 	close(pipe->read_fd);
 	close(pipe->write_fd);
 	free(pipe);
@@ -100,7 +106,7 @@ struct bulk_pipe *pipe_give(struct buffer_stock *stock, struct bulk_pipe *pipe)
 	if (!pipe)
 		return NULL;
 	if (pipe->used || stock->pipe_count >= PIPE_STOCK) {
-		pipe_close(pipe);
+		pipe_close(stock, pipe);
 		return NULL;
 	}
 	pipe->next = stock->pipes;
@@ -109,17 +115,23 @@ struct bulk_pipe *pipe_give(struct buffer_stock *stock, struct bulk_pipe *pipe)
 	return NULL;
 }
 
-void buffer_stock_done(struct buffer_stock *stock)
+void pipes_shed(struct buffer_stock *stock)
 {
 	while (stock->pipes) {
 		struct bulk_pipe *pipe = stock->pipes;
 
 		stock->pipes = pipe->next;
-		pipe_close(pipe);
+		pipe_close(stock, pipe);
 	}
+	stock->pipe_count = 0;
+}
+
+void buffer_stock_done(struct buffer_stock *stock)
+{
+	pipes_shed(stock);
 	shelf_clear(stock->small);
 	shelf_clear(stock->large);
-	*stock = (struct buffer_stock){ 0 };
+	*stock = (struct buffer_stock){ .descriptors = stock->descriptors };
 }
 
 int buffer_grow(struct buffer_stock *stock, struct buffer **buffer)

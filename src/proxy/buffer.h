@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "model/limits.h"
+#include "proxy/descriptors.h"
 
 #define BUFFER_SMALL 16384
 #define BUFFER_LARGE (HTTP_HEAD_MOST + 4096) /* the largest head with what editing adds */
@@ -43,16 +44,19 @@ struct buffer_stock {
 	uint32_t used; /* handed out, both sizes */
 	struct bulk_pipe *pipes;
 	uint32_t pipe_count;
+	struct descriptors *descriptors; /* where pipes are counted; NULL: nowhere (tests) */
 };
 
 /* Empty, begin = end = BUFFER_FRONT. NULL when memory is out. */
 struct buffer *buffer_take(struct buffer_stock *stock, size_t size);
 /* Accepts NULL, returns NULL. */
 struct buffer *buffer_give(struct buffer_stock *stock, struct buffer *buffer);
-/* An empty pipe, or NULL when descriptors are out: then bytes are copied. */
+/* An empty pipe, or NULL when descriptors are at their roof: then bytes are copied. */
 struct bulk_pipe *pipe_take(struct buffer_stock *stock);
 /* Accepts NULL, returns NULL. One that still holds bytes is closed. */
 struct bulk_pipe *pipe_give(struct buffer_stock *stock, struct bulk_pipe *pipe);
+/* Closes the pipes in stock: their descriptors are wanted. */
+void pipes_shed(struct buffer_stock *stock);
 void buffer_stock_done(struct buffer_stock *stock);
 /*
  * The same bytes in a large buffer, which takes the place of *buffer (given back). -ENOMEM with

@@ -159,10 +159,8 @@ static int listener_accept(struct proxy_listener *listener)
 	struct address peer;
 	int result;
 
-	if (!descriptors_have_room(worker->descriptors)) {
-		upstream_shed(worker);
-		udp_shed(worker);
-	}
+	if (!descriptors_have_room(worker->descriptors))
+		worker_shed(worker);
 	if (!descriptors_have_room(worker->descriptors))
 		return -EMFILE;
 	result = stream_accept(listener->source.fd, &stream, &peer);

@@ -99,8 +99,7 @@ static int target_connect(struct tcp_connection *connection, const struct addres
 	int result = stream_connect(address, &connection->target);
 
 	if (result == -EMFILE || result == -ENFILE) {
-		/* Idle connections of HTTP are a favour; a client is waiting. */
-		upstream_shed(worker);
+		worker_shed(worker);
 		result = stream_connect(address, &connection->target);
 	}
 	if (result < 0)

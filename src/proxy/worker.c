@@ -58,6 +58,8 @@ static void worker_free_dead(struct worker *worker)
 void worker_count(struct worker *worker, int change)
 {
 	worker->connection_count += (uint32_t)change;
+	atomic_fetch_add_explicit(&worker->regions->open[worker->bank].connections,
+				  (uint32_t)change, memory_order_relaxed);
 	descriptors_count(worker->descriptors, change);
 }
 
@@ -67,6 +69,13 @@ void worker_request_id(struct worker *worker, char text[17])
 	uint64_t id = (worker->request_id_seed + ++worker->request_ids) * 0x9e3779b97f4a7c15ull;
 
 	snprintf(text, 17, "%016llx", (unsigned long long)id);
+}
+
+void worker_shed(struct worker *worker)
+{
+	upstream_shed(worker);
+	udp_shed(worker);
+	pipes_shed(&worker->buffers);
 }
 
 static void worker_read_clock(struct worker *worker)
@@ -226,6 +235,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,
 		.descriptors = setup->descriptors,
+		.buffers = { .descriptors = setup->descriptors },
 	};
 	io_source_init(&worker->wake, -1, wake_ready);
 	pthread_mutex_init(&worker->mailbox.lock, NULL);

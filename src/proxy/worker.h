@@ -14,6 +14,7 @@
 #include "io/io.h"
 #include "io/timer.h"
 #include "proxy/buffer.h"
+#include "proxy/descriptors.h"
 #include "proxy/generation.h"
 #include "proxy/grave.h"
 #include "proxy/report.h"
@@ -84,27 +85,6 @@ struct worker {
 	_Atomic bool is_ended;
 };
 
-/*
- * The descriptors of traffic, counted over all workers: clients, targets, listening sockets. Above
- * the roof accepting pauses; the rest is for the targets of those that were accepted.
- */
-struct descriptors {
-	_Atomic uint32_t used;
-	uint32_t roof;
-};
-
-/* From RLIMIT_NOFILE. */
-void descriptors_init(struct descriptors *descriptors);
-static inline bool descriptors_have_room(const struct descriptors *descriptors)
-{
-	return atomic_load_explicit(&descriptors->used, memory_order_relaxed) < descriptors->roof;
-}
-
-static inline void descriptors_count(struct descriptors *descriptors, int change)
-{
-	atomic_fetch_add_explicit(&descriptors->used, (uint32_t)change, memory_order_relaxed);
-}
-
 struct worker_setup {
 	unsigned index;
 	unsigned bank;
@@ -138,6 +118,8 @@ struct generation_use *generation_use_unpin(struct generation_use *use);
 
 /* Frees what holds `grave` when the turn is over: until then events may still point at it. */
 void worker_bury(struct worker *worker, struct grave *grave, void *memory);
+/* Closes what is only kept for later: its descriptors are wanted. */
+void worker_shed(struct worker *worker);
 /* A connection came or went. */
 void worker_count(struct worker *worker, int change);
 /* "<16 hex digits>": the name of a request in answers and logs. */
