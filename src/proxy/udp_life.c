@@ -44,6 +44,8 @@ void udp_flow_end(struct udp_flow *flow, enum counter why)
 	struct worker *worker = listener->worker;
 
 	counter_add(table_counters(table), why, 1);
+	/* Every datagram refreshed the pin; an end that silence brings is no use of it. */
+	flow->pin.scope = 0;
 	pin_end(worker, listener, &flow->client, &flow->pin);
 	listener_leave(worker, listener);
 	udp_path_close(&flow->path, udp_flow_is_answered(flow));

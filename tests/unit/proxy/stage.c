@@ -38,6 +38,7 @@ static struct {
 	uint64_t sequence;
 	uint64_t number;
 	int done_fd;
+	int type; /* of the sockets */
 } hidden;
 
 void stage_begin(void)
@@ -62,18 +63,19 @@ void stage_advance_ms(int64_t ms)
 	shift->wall_ms += ms;
 }
 
-/* A listening socket at a free port; `port` 0 = any. */
+/* A listening (or, for UDP, bound) socket at a free port; `port` 0 = any. */
 static int listen_at(struct address *address)
 {
 	struct sockaddr_storage storage;
 	socklen_t size = address_to_sockaddr(address, &storage);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, hidden.type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1;
 
 	assert_true(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	assert_int_equal(bind(fd, (struct sockaddr *)&storage, size), 0);
-	assert_int_equal(listen(fd, 64), 0);
+	if (hidden.type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 64), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&storage, &size), 0);
 	assert_int_equal(address_from_sockaddr(&storage, address), 0);
 	return fd;
@@ -108,12 +110,13 @@ static void workers_open(void)
 				 0);
 }
 
-void stage_open(unsigned targets)
+static void open_with(unsigned targets, int type)
 {
 	struct instance *instance;
 
 	memset(&stage, 0, sizeof(stage));
 	memset(&hidden, 0, sizeof(hidden));
+	hidden.type = type;
 	workers_open();
 	/* A socket for each worker, at ports of their own, so that tests can choose. */
 	for (unsigned i = 0; i < STAGE_WORKERS; i++) {
@@ -129,7 +132,9 @@ void stage_open(unsigned targets)
 	sample_init(&stage.sample);
 	instance = sample_instance(&stage.sample, "127.0.0.1");
 	stage.sample.next_number = LISTENER_NUMBER;
-	stage.listener = sample_layer4(&stage.sample, instance, PROTOCOL_TCP, stage.address.port);
+	stage.listener = sample_layer4(&stage.sample, instance,
+				       type == SOCK_STREAM ? PROTOCOL_TCP : PROTOCOL_UDP,
+				       stage.address.port);
 	stage.sample.next_number = 101;
 	for (unsigned i = 0; i < STAGE_TARGETS; i++) {
 		char text[ADDRESS_TEXT_SIZE];
@@ -141,6 +146,16 @@ void stage_open(unsigned targets)
 			sample_listener_target(&stage.sample, stage.listener, text, 10);
 	}
 	stage_publish();
+}
+
+void stage_open(unsigned targets)
+{
+	open_with(targets, SOCK_STREAM);
+}
+
+void stage_open_udp(unsigned targets)
+{
+	open_with(targets, SOCK_DGRAM);
 }
 
 void stage_publish(void)

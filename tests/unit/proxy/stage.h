@@ -17,11 +17,11 @@ struct stage {
 	struct session_table *sessions;
 	struct worker workers[STAGE_WORKERS];
 	struct sample sample; /* of the model in force: change it, then stage_publish() */
-	struct listener *listener; /* of it: TCP, the one that stage_open() makes */
+	struct listener *listener; /* of it: the one that stage_open() makes */
 	struct address address; /* of that */
 	int listening[STAGE_WORKERS]; /* the keeper's handle of each worker's socket */
 	struct address targets[STAGE_TARGETS];
-	int target_fds[STAGE_TARGETS]; /* listening */
+	int target_fds[STAGE_TARGETS]; /* listening, or bound */
 };
 
 extern struct stage stage;
@@ -30,6 +30,8 @@ extern struct stage stage;
 void stage_begin(void);
 /* A TCP listener with `targets` targets of weight 10, numbers 101, 102 ... */
 void stage_open(unsigned targets);
+/* The same with UDP. */
+void stage_open_udp(unsigned targets);
 /* Ends the workers, checks that nothing is left. */
 void stage_close(void);
 /* The sample as a new generation, adopted by all workers. */
