@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ struct handover_values {
 	uint64_t proxy_ends_ms[POISON_ENDS];
 	int64_t started_s;
 	char from[CHILD_VERSION_SIZE], old_version[CHILD_VERSION_SIZE];
+	char path[PATH_MAX]; /* of the binary */
 };
 
 struct handover_socket {
@@ -168,6 +170,7 @@ static void values_out(const struct keeper *keeper, struct handover_values *out)
 		.started_s = keeper->started_s,
 	};
 	memcpy(out->proxy_ends_ms, keeper->proxy_ends_ms, sizeof(out->proxy_ends_ms));
+	memcpy(out->path, keeper->upgrade.path, sizeof(out->path));
 	memcpy(out->from, keeper->upgrade.from, sizeof(out->from));
 	memcpy(out->old_version, keeper->upgrade.old_version, sizeof(out->old_version));
 }
@@ -433,6 +436,9 @@ static void values_in(const struct handover_values *in, struct keeper *keeper)
 	keeper->started_s = in->started_s;
 	memcpy(keeper->proxy_ends_ms, in->proxy_ends_ms, sizeof(keeper->proxy_ends_ms));
 	keeper->upgrade.old_binary = in->old_binary;
+	/* The kernel's own note names a descriptor now. */
+	snprintf(keeper->upgrade.path, sizeof(keeper->upgrade.path), "%.*s",
+		 (int)sizeof(in->path) - 1, in->path);
 	memcpy(keeper->upgrade.from, in->from, sizeof(in->from));
 	memcpy(keeper->upgrade.old_version, in->old_version, sizeof(in->old_version));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "keeper/state.h"
+#include "model/words.h"
 #include "process/log.h"
 
 #define TAIL_ROOM 256 /* for what closes the object */
@@ -72,18 +73,22 @@ static void add_process(struct report *report, const char *name, const char *rol
 	add(report, ",\"started\":%lld", (long long)child->started_s);
 }
 
-/* What is open in a proxy: its bank, over the listeners that there are. */
+/* What is open in a proxy: client connections, and the UDP flows of the listeners that there are.
+ */
 static uint64_t connections_of(const struct keeper *keeper, const struct snapshot *snapshot,
 			       const struct child *proxy)
 {
 	unsigned bank = proxy->incarnation % REGION_BANKS;
-	uint64_t connections = 0;
+	uint64_t connections = atomic_load_explicit(&keeper->regions->open[bank].connections,
+						    memory_order_relaxed);
 
 	for (uint32_t i = 0; i < snapshot->listener_count; i++) {
 		const struct region_listener *row =
 			&keeper->regions->listeners[snapshot->listeners[i].slot];
 
-		connections += atomic_load_explicit(&row->connections[bank], memory_order_relaxed);
+		if (protocol_is_datagram(snapshot->listeners[i].protocol))
+			connections +=
+				atomic_load_explicit(&row->connections[bank], memory_order_relaxed);
 	}
 	return connections;
 }

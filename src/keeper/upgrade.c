@@ -70,7 +70,9 @@ static void find_path(char path[PATH_MAX])
 
 void upgrade_init(struct upgrade *upgrade)
 {
-	*upgrade = (struct upgrade){ .due_ms = UINT64_MAX, .old_binary = -1, .check_answer = -1 };
+	*upgrade = (struct upgrade){
+		.due_ms = UINT64_MAX, .old_binary = -1, .new_binary = -1, .check_answer = -1
+	};
 	find_path(upgrade->path);
 }
 
@@ -146,8 +148,9 @@ int upgrade_begin(struct keeper *keeper, uint64_t now_ms, char *why, size_t why_
 	}
 	error = upgrade_check_begin(keeper);
 	if (error) {
-		snprintf(why, why_size, "%.160s cannot be tried: %s", upgrade->path,
-			 strerror(-error));
+		finish(keeper, false, "%.160s cannot be tried: %s; nothing has changed",
+		       upgrade->path, strerror(-error));
+		snprintf(why, why_size, "%s", upgrade->text);
 		return error;
 	}
 	upgrade->phase = UPGRADE_CHECKING;
@@ -181,7 +184,7 @@ static int become_new(struct keeper *keeper)
 	error = handover_keep_open(keeper, fd, true);
 	if (!error) {
 		log_event(LOG_LEVEL_INFO, "upgrade_exec", "path", upgrade->path, NULL);
-		execve(upgrade->path, arguments.argv, environ);
+		execveat(upgrade->new_binary, "", arguments.argv, environ, AT_EMPTY_PATH);
 		error = -errno;
 	}
 	handover_keep_open(keeper, fd, false);
@@ -218,7 +221,6 @@ void upgrade_check_ended(struct keeper *keeper, int status, uint64_t now_ms)
 		check_failed(keeper, why);
 		return;
 	}
-	upgrade_check_end(upgrade);
 	error = become_new(keeper);
 	if (!had_binary)
 		close_old_binary(upgrade);

@@ -32,14 +32,17 @@ enum upgrade_phase {
 struct upgrade {
 	enum upgrade_phase phase;
 	uint64_t due_ms; /* of CHECKING and STARTING; UINT64_MAX otherwise */
-	char path[PATH_MAX]; /* the binary that the keeper was started from; "" = unknown */
+	char path[PATH_MAX]; /* what `setia run` was started from; "" = unknown */
 	char from[CHILD_VERSION_SIZE]; /* STARTING: the version before */
 	/* The binary of the old proxy and control, and its version: what falls is started from it
 	 * until an upgrade has succeeded. -1 = the keeper's own. */
 	int old_binary;
 	char old_version[CHILD_VERSION_SIZE];
 
-	pid_t check_pid; /* CHECKING */
+	/* CHECKING: the very file that is tried is the one that is run, whatever comes to its path
+	 * meanwhile. -1 = none. */
+	int new_binary;
+	pid_t check_pid;
 	int check_answer; /* a pipe's end; -1 = closed */
 	char answer[UPGRADE_TEXT_SIZE];
 	size_t answer_size;

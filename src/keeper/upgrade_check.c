@@ -21,28 +21,31 @@
 
 #define SPARE_FD 20 /* descriptors go above this before they go to their places */
 
-/* Copies of `fds` at CHECK_ANSWER_FD and behind; -1 = that place stays empty. All others close. */
-static int place_descriptors(const int fds[CHECK_FDS])
-{
-	int spare[CHECK_FDS];
+#define BINARY_PLACE CHECK_FDS /* behind what the check finds open */
+#define PLACES (CHECK_FDS + 1)
 
-	for (int i = 0; i < CHECK_FDS; i++) {
+/* Copies of `fds` at CHECK_ANSWER_FD and behind; -1 = that place stays empty. All others close. */
+static int place_descriptors(const int fds[PLACES])
+{
+	int spare[PLACES];
+
+	for (int i = 0; i < PLACES; i++) {
 		spare[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, SPARE_FD);
 		if (fds[i] >= 0 && spare[i] < 0)
 			return -errno;
 	}
-	for (int i = 0; i < CHECK_FDS; i++) {
+	for (int i = 0; i < PLACES; i++) {
 		if (spare[i] < 0)
 			close(CHECK_ANSWER_FD + i);
 		else if (dup2(spare[i], CHECK_ANSWER_FD + i) < 0)
 			return -errno;
 	}
-	close_range(CHECK_ANSWER_FD + CHECK_FDS, ~0u, 0);
+	close_range(CHECK_ANSWER_FD + PLACES, ~0u, 0);
 	return 0;
 }
 
 /* As the children start: what they could not do, it cannot do either. */
-static int become_check(const struct keeper *keeper, const int fds[CHECK_FDS])
+static int become_check(const struct keeper *keeper, const int fds[PLACES])
 {
 	struct run_arguments arguments;
 	struct sigaction usual = { .sa_handler = SIG_DFL };
@@ -59,7 +62,7 @@ static int become_check(const struct keeper *keeper, const int fds[CHECK_FDS])
 	if (error)
 		return error;
 	run_options_to_arguments(&keeper->options, CHECK_COMMAND, &arguments);
-	execve(keeper->upgrade.path, arguments.argv, environ);
+	execveat(CHECK_ANSWER_FD + BINARY_PLACE, "", arguments.argv, environ, AT_EMPTY_PATH);
 	return -errno;
 }
 
@@ -78,35 +81,39 @@ int upgrade_check_begin(struct keeper *keeper)
 {
 	struct upgrade *upgrade = &keeper->upgrade;
 	const struct history_row *newest = history_newest(&keeper->history);
-	int answer[2], state, error;
-	pid_t pid;
+	int answer[2] = { -1, -1 }, state = -1, error;
+	pid_t pid = -1;
 
-	error = handover_write(keeper, &state);
-	if (error)
-		return error;
-	if (pipe2(answer, O_CLOEXEC | O_NONBLOCK) < 0) {
+	upgrade->new_binary = open(upgrade->path, O_PATH | O_CLOEXEC);
+	error = upgrade->new_binary < 0 ? -errno : handover_write(keeper, &state);
+	if (!error && pipe2(answer, O_CLOEXEC | O_NONBLOCK) < 0)
 		error = -errno;
-		close(state);
-		return error;
-	}
-	pid = fork();
+	if (!error)
+		pid = fork();
 	if (pid == 0) {
-		const int fds[CHECK_FDS] = { answer[1], state, keeper->regions_fd,
-					     keeper->sessions_fd, newest ? newest->fd : -1 };
+		const int fds[PLACES] = { answer[1],
+					  state,
+					  keeper->regions_fd,
+					  keeper->sessions_fd,
+					  newest ? newest->fd : -1,
+					  upgrade->new_binary };
 
 		answer_for_it(become_check(keeper, fds));
 	}
-	error = -errno;
-	close(answer[1]);
-	close(state);
-	if (pid < 0) {
-		close(answer[0]);
+	if (!error && pid < 0)
+		error = -errno;
+	if (state >= 0)
+		close(state);
+	if (answer[1] >= 0)
+		close(answer[1]);
+	upgrade->check_answer = answer[0];
+	upgrade->answer_size = 0;
+	if (error) {
+		upgrade_check_end(upgrade);
 		return error;
 	}
 	setpgid(pid, pid); /* whoever of the two comes first */
 	upgrade->check_pid = pid;
-	upgrade->check_answer = answer[0];
-	upgrade->answer_size = 0;
 	return 0;
 }
 
@@ -153,6 +160,9 @@ void upgrade_check_end(struct upgrade *upgrade)
 	if (upgrade->check_answer >= 0)
 		close(upgrade->check_answer);
 	upgrade->check_answer = -1;
+	if (upgrade->new_binary >= 0)
+		close(upgrade->new_binary);
+	upgrade->new_binary = -1;
 	if (upgrade->check_pid > 0) {
 		kill(-upgrade->check_pid, SIGKILL);
 		kill(upgrade->check_pid, SIGKILL);

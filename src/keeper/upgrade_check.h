@@ -14,7 +14,7 @@ int upgrade_check_begin(struct keeper *keeper);
 void upgrade_check_read(struct upgrade *upgrade);
 /* It ended: 0 when it can go on, else -EINVAL with a sentence in `why`. */
 int upgrade_check_result(const struct upgrade *upgrade, int status, char *why, size_t why_size);
-/* Ends it if it still runs, and all that it started. */
+/* Ends it if it still runs, and all that it started; forgets the new binary. */
 void upgrade_check_end(struct upgrade *upgrade);
 
 #endif

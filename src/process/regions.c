@@ -121,6 +121,7 @@ void regions_clear_bank(struct regions *regions, int fd, unsigned bank)
 			       bank * sizeof(regions->target_connections[0]);
 	size_t at, stop;
 
+	atomic_store_explicit(&regions->open[bank].connections, 0, memory_order_relaxed);
 	/* A row that begins before a hole's end is not among the holes: rows are aligned, and pages
 	 * hold whole numbers of them. */
 	for (at = listeners; next_written(fd, &at, listeners + sizeof(regions->listeners), &stop);

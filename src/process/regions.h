@@ -16,7 +16,7 @@
 #include "process/counters.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 4
+#define REGIONS_VERSION 5
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
@@ -68,6 +68,11 @@ struct region_listener {
 	_Atomic uint64_t second; /* for MaxCps: the boot second << 32 | connections begun in it */
 };
 
+/* All client connections of a proxy, without UDP's flows: what it has left when it drains. */
+struct region_open {
+	_Alignas(64) _Atomic uint32_t connections;
+};
+
 /*
  * How the session table is, for `setia status`: the keeper knows nothing of the table itself.
  * Written by the proxy's housekeeper (proxy/sessions.h), about once a second.
@@ -86,6 +91,7 @@ struct regions {
 	uint32_t unused;
 	struct clock_anchor anchor; /* fixed for the life of the keeper */
 	struct region_sessions sessions;
+	struct region_open open[REGION_BANKS];
 	struct region_turn turns[LIMIT_TURNS]; /* by the slot of snapshot_rule */
 	struct region_listener listeners[LIMIT_LISTENERS]; /* by listener slot */
 	_Atomic uint32_t target_connections[REGION_BANKS][LIMIT_TARGETS]; /* by target slot */
