@@ -557,3 +557,82 @@ def test_socket_stays_open_to_the_asker(start, pair):
         assert told["done"] is True and "has taken over" in told["text"]
         assert door.recv(16) == b""
     setia.stop()
+
+
+# UDP
+
+
+class Echo:
+    """A UDP server that answers every datagram with its name and the datagram."""
+
+    def __init__(self, name):
+        self.name = name
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.target = {"EniIp": "127.0.0.1", "Port": self.socket.getsockname()[1]}
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                data, client = self.socket.recvfrom(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.socket.sendto(self.name + b" " + data, client)
+
+    def close(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", ("127.0.0.1", self.target["Port"]))
+        self.socket.close()
+
+
+def test_datagrams_go_on(start):
+    """Clients that send all the time, each on one socket: pinned, answered, over two upgrades."""
+    setia = start()
+    echoes = [Echo(b"one"), Echo(b"two")]
+    port = free_port()
+    balancer = setia.load_balancer()
+    made = setia.api.call("CreateListener", LoadBalancerId=balancer, Ports=[port], Protocol="UDP",
+                          SessionExpireTime=1000)
+    setia.api.change("RegisterTargets", LoadBalancerId=balancer, ListenerId=made["ListenerIds"][0],
+                     Targets=[echo.target for echo in echoes])
+    stop, seen, lost = threading.Event(), {}, []
+
+    def talk(number):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind((f"127.0.2.{number}", 0))
+            client.connect(("127.0.0.1", port))
+            client.settimeout(2 * SLOW)
+            turn = 0
+            while not stop.is_set():
+                turn += 1
+                client.send(b"%d" % turn)
+                try:
+                    name, text = client.recv(100).split(b" ")
+                except TimeoutError:
+                    lost.append((number, turn))
+                    continue
+                assert text == b"%d" % turn
+                seen.setdefault(number, set()).add(name)
+                time.sleep(0.002)
+
+    threads = [threading.Thread(target=talk, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(2):
+            time.sleep(0.3)
+            upgrade(setia)
+            time.sleep(0.5)
+            drained(setia)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for one in echoes:
+            one.close()
+    assert len(seen) == 8 and all(len(names) == 1 for names in seen.values()), seen
+    assert lost == []
+    setia.stop()
