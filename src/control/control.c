@@ -170,13 +170,13 @@ static void stop(struct loop *loop, uint64_t grace_ms)
 static void take_message(struct loop *loop)
 {
 	struct message *message = &loop->message;
-	uint32_t grace_s = 0;
+	struct message_stop stop_message = { 0 };
 
 	switch (message->header.type) {
 	case MESSAGE_STOP:
-		if (message->header.size >= sizeof(grace_s))
-			memcpy(&grace_s, message->payload, sizeof(grace_s));
-		stop(loop, (uint64_t)grace_s * 1000);
+		if (message->header.size >= sizeof(stop_message))
+			memcpy(&stop_message, message->payload, sizeof(stop_message));
+		stop(loop, (uint64_t)stop_message.grace_s * 1000);
 		break;
 	case MESSAGE_CONFIG:
 		if (message->fd_count != 1)

@@ -38,6 +38,7 @@ struct sessions {
 	uint64_t save_due_ms; /* monotonic */
 	uint64_t saved_as; /* the checksum of what the file holds, or NOT_KNOWN */
 	bool has_file; /* there is one, of ours or of an earlier life */
+	uint32_t loaded_s; /* the session second of the loading */
 	uint64_t refused; /* records of the file that could not be ours */
 	struct session_entry *entries; /* room for a shard */
 	struct sessions_writer writer;
@@ -86,7 +87,7 @@ static void take_entry(void *context, const struct session_entry *entry)
 {
 	struct sessions *sessions = context;
 
-	if (session_table_restore(sessions->setup.table, entry, now_s(sessions)) < 0)
+	if (session_table_restore(sessions->setup.table, entry, sessions->loaded_s) < 0)
 		sessions->refused++;
 }
 
@@ -121,6 +122,7 @@ static void load(struct sessions *sessions)
 
 	if (error)
 		return;
+	sessions->loaded_s = now_s(sessions);
 	/* O_NONBLOCK: a FIFO that somebody put there must not hold up the start. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
