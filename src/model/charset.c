@@ -2,10 +2,17 @@
 /* Character classes by table: one bit a class, one byte a character. Pure; any thread. */
 #include "model/charset.h"
 
-enum class { CLASS_DOMAIN = 1, CLASS_PATH = 2, CLASS_TOKEN = 4, CLASS_HEX = 8, CLASS_ID = 16 };
+enum class {
+	CLASS_DOMAIN = 1,
+	CLASS_PATH = 2,
+	CLASS_TOKEN = 4,
+	CLASS_HEX = 8,
+	CLASS_ID = 16,
+	CLASS_FILE = 32
+};
 
-#define LOWER (CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN | CLASS_ID)
-#define UPPER (CLASS_PATH | CLASS_TOKEN | CLASS_ID)
+#define LOWER (CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN | CLASS_ID | CLASS_FILE)
+#define UPPER (CLASS_PATH | CLASS_TOKEN | CLASS_ID | CLASS_FILE)
 
 static const uint8_t classes[256] = {
 	['0' ... '9'] = LOWER | CLASS_HEX,
@@ -14,7 +21,7 @@ static const uint8_t classes[256] = {
 	['A' ... 'F'] = UPPER | CLASS_HEX,
 	['G' ... 'Z'] = UPPER,
 	['-'] = LOWER,
-	['.'] = CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN,
+	['.'] = CLASS_DOMAIN | CLASS_PATH | CLASS_TOKEN | CLASS_FILE,
 	['_'] = LOWER,
 	['~'] = CLASS_PATH | CLASS_TOKEN,
 	['!'] = CLASS_PATH | CLASS_TOKEN,
@@ -90,6 +97,11 @@ size_t charset_domain(struct bytes text)
 size_t charset_id(struct bytes text)
 {
 	return class_span(text, CLASS_ID);
+}
+
+size_t charset_file_name(struct bytes text)
+{
+	return class_span(text, CLASS_FILE);
 }
 
 size_t charset_token(struct bytes text)

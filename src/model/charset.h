@@ -27,6 +27,7 @@ bool charset_is_control(uint32_t point);
  */
 size_t charset_domain(struct bytes text); /* a-z 0-9 . - _ */
 size_t charset_id(struct bytes text); /* A-Z a-z 0-9 - _ */
+size_t charset_file_name(struct bytes text); /* A-Z a-z 0-9 . _ - */
 size_t charset_path(struct bytes text); /* RFC 3986: "/" and pchar, "%" with two hex digits */
 size_t charset_path_query(struct bytes text); /* the same and "?" */
 size_t charset_token(struct bytes text); /* RFC 6265 cookie-name = RFC 9110 token */

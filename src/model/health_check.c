@@ -50,6 +50,32 @@ void health_check_defaults(struct health_check *check, enum protocol protocol)
 	};
 }
 
+bool check_type_is_allowed(enum check_type type, enum protocol protocol)
+{
+	switch (type) {
+	case CHECK_TCP:
+		return protocol == PROTOCOL_TCP || protocol == PROTOCOL_TCP_SSL ||
+		       protocol == PROTOCOL_QUIC;
+	case CHECK_HTTP:
+		return protocol != PROTOCOL_UDP;
+	case CHECK_HTTPS:
+		return protocol == PROTOCOL_HTTPS;
+	case CHECK_GRPC:
+		return protocol == PROTOCOL_HTTP || protocol == PROTOCOL_HTTPS;
+	case CHECK_PING:
+		return protocol == PROTOCOL_UDP;
+	case CHECK_CUSTOM:
+		return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+	}
+	return false;
+}
+
+bool check_type_is_built(enum check_type type)
+{
+	return type == CHECK_TCP || type == CHECK_HTTP || type == CHECK_PING ||
+	       type == CHECK_CUSTOM;
+}
+
 int health_check_copy(const struct health_check *from, struct health_check *ret)
 {
 	struct health_check copy = *from;

@@ -31,6 +31,7 @@
 #define LIMIT_DOMAIN 80			/* api.md RuleInput */
 #define LIMIT_URL 200			/* api.md RuleInput */
 #define LIMIT_COOKIE_NAME 64		/* SP-35 */
+#define LIMIT_FILE_NAME 64		/* AccessLog: a name under --log-dir */
 #define LIMIT_TAG 128
 #define LIMIT_CUSTOM_CONTENT 65536	/* features.md 10: bytes of a custom configuration */
 #define LIMIT_ID 16			/* "lbl-" + 8 and NUL, rounded up */

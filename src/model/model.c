@@ -113,7 +113,8 @@ struct listener *listener_new(void)
 		return NULL;
 	listener->name = strdup("");
 	listener->default_domain = strdup("");
-	if (!listener->name || !listener->default_domain)
+	listener->access_log = strdup("");
+	if (!listener->name || !listener->default_domain || !listener->access_log)
 		return listener_free(listener);
 	return listener;
 }
@@ -131,6 +132,7 @@ struct listener *listener_free(struct listener *listener)
 	health_check_done(&listener->health_check);
 	free(listener->name);
 	free(listener->default_domain);
+	free(listener->access_log);
 	free(listener);
 	return NULL;
 }

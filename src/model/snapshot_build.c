@@ -25,6 +25,7 @@ struct filler {
 	struct snapshot_path *paths;
 	struct snapshot_rule *rules;
 	struct snapshot_target *targets;
+	struct snapshot_health *checks;
 	struct snapshot_key *keys;
 	uint32_t listener, host, path, rule, target; /* rows filled so far */
 };
@@ -65,6 +66,7 @@ static void filler_init(struct filler *filler, const struct snapshot_header *hea
 	filler->paths = section_at(filler, SNAPSHOT_PATHS);
 	filler->rules = section_at(filler, SNAPSHOT_RULES);
 	filler->targets = section_at(filler, SNAPSHOT_TARGETS);
+	filler->checks = section_at(filler, SNAPSHOT_CHECKS);
 	filler->keys = section_at(filler, SNAPSHOT_KEYS);
 }
 
@@ -100,13 +102,14 @@ static void fill_rules(struct filler *filler, const struct listener *listener)
 			.number = rule->number,
 			.slot = rule->slot,
 			.listener = filler->listener,
-			.check = SNAPSHOT_NONE,
+			.check = planned->check,
 			.domain = planned->domain,
 			.url = planned->url,
 			.cookie_name = planned->cookie_name,
 			.session_expire_s = rule->session_expire_s,
 			.scheduler = rule->scheduler,
 			.strips_cookie = rule->strips_cookie,
+			.keeps_draining = rule->keeps_draining,
 			.targets = { filler->target, (uint32_t)rule->target_count },
 			.turns = planned->turns,
 		};
@@ -125,12 +128,13 @@ static void fill_layer4_rule(struct filler *filler, const struct listener *liste
 		.number = listener->number,
 		.slot = LIMIT_RULES + listener->slot,
 		.listener = filler->listener,
-		.check = SNAPSHOT_NONE,
+		.check = planned->check,
 		.domain = planned->domain,
 		.url = planned->url,
 		.cookie_name = planned->cookie_name,
 		.session_expire_s = listener->session_expire_s,
 		.scheduler = listener->scheduler,
+		.keeps_draining = listener->layer4.keeps_draining,
 		.targets = { filler->target, (uint32_t)listener->target_count },
 		.turns = planned->turns,
 	};
@@ -238,6 +242,8 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		.slot = listener->slot,
 		.instance = instance_row,
 		.rule = SNAPSHOT_NONE,
+		.access_log = filler->plan->access_logs[filler->listener],
+		.access_log_format = listener->access_log[0] ? listener->access_log_format : 0,
 		.any_host = SNAPSHOT_NONE,
 		.default_host = SNAPSHOT_NONE,
 		.protocol = listener->protocol,
@@ -256,6 +262,15 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		fill_hosts(filler, listener, first_rule, row);
 	}
 	filler->listener++;
+}
+
+static void fill_checks(struct filler *filler)
+{
+	const struct intern *checks = &filler->plan->checks;
+
+	for (uint32_t i = 0; i < checks->entry_count; i++)
+		memcpy(&filler->checks[i], checks->bytes + checks->entries[i].offset,
+		       sizeof(*filler->checks));
 }
 
 static void fill_keys(struct filler *filler, const struct model *model)
@@ -279,6 +294,7 @@ static void fill(struct filler *filler, const struct model *model)
 	if (plan->counts[SNAPSHOT_TURNS] > 0)
 		memcpy(section_at(filler, SNAPSHOT_TURNS), plan->turns,
 		       plan->counts[SNAPSHOT_TURNS] * sizeof(*plan->turns));
+	fill_checks(filler);
 	fill_keys(filler, model);
 	for (uint32_t i = 0; i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];

@@ -44,15 +44,21 @@ static int refuse_header(struct snapshot_checker *checker, const char *reason)
 	return -EBADMSG;
 }
 
-bool snapshot_text_is_good(const struct snapshot_checker *checker, struct snapshot_text text,
-			   size_t most)
+bool snapshot_bytes_are_good(const struct snapshot_checker *checker, struct snapshot_text text,
+			     size_t most)
 {
 	uint32_t room = checker->counts[SNAPSHOT_TEXT];
-	const char *at = checker->view.text + text.offset;
 
 	if (text.offset >= room || text.size >= room - text.offset || text.size > most)
 		return false;
-	return at[text.size] == '\0' && !memchr(at, '\0', text.size);
+	return checker->view.text[text.offset + text.size] == '\0';
+}
+
+bool snapshot_text_is_good(const struct snapshot_checker *checker, struct snapshot_text text,
+			   size_t most)
+{
+	return snapshot_bytes_are_good(checker, text, most) &&
+	       !memchr(checker->view.text + text.offset, '\0', text.size);
 }
 
 bool snapshot_id_is_good(const char id[LIMIT_ID])
@@ -263,6 +269,8 @@ static const char *layer4_fault(const struct snapshot_checker *checker, uint32_t
 		return "layer 4, and no rule of its own stands for it";
 	if (listener->has_keepalive || !PART_IS_ZERO(listener, header_timeout_ms, idle_timeout_ms))
 		return "layer 4, and yet it has settings of HTTP";
+	if (listener->access_log.size > 0)
+		return "layer 4, and yet it has an access log";
 	if (listener->hosts.count > 0)
 		return "layer 4, and yet it has hosts";
 	if (listener->max_conn > MAX_CONN_MOST || listener->max_cps > MAX_CONN_MOST)
@@ -295,6 +303,8 @@ static const char *listener_fault(struct snapshot_checker *checker, uint32_t row
 	if (listener->unused_word || listener->unused ||
 	    !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
 		return "unused bytes are not zero";
+	if (!snapshot_access_log_is_good(checker, listener))
+		return "bad name or format of its access log";
 	if (protocol_is_layer4((enum protocol)listener->protocol))
 		return layer4_fault(checker, row);
 	if (listener->protocol == PROTOCOL_HTTP)
@@ -381,6 +391,8 @@ int snapshot_check(const void *data, size_t size, char *why, size_t why_size)
 		error = check_instances(&checker);
 	if (error == 0)
 		error = check_listeners(&checker);
+	if (error == 0)
+		error = snapshot_check_health(&checker);
 	if (error == 0)
 		error = snapshot_check_rules(&checker);
 	if (error == 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/snapshot_layout.h"
+#include "model/words.h"
 
 /*
  * One check under way. The views are set once the sections are known to lie within the bytes; what
@@ -34,6 +35,9 @@ __attribute__((format(printf, 4, 5))) int snapshot_refuse(struct snapshot_checke
 /* Within SNAPSHOT_TEXT, no NUL inside, one behind it, at most `most` bytes. */
 bool snapshot_text_is_good(const struct snapshot_checker *checker, struct snapshot_text text,
 			   size_t most);
+/* The same, but they may hold NUL bytes. */
+bool snapshot_bytes_are_good(const struct snapshot_checker *checker, struct snapshot_text text,
+			     size_t most);
 /* 1..15 characters that a terminal and a log can bear, then NULs to the end. */
 bool snapshot_id_is_good(const char id[LIMIT_ID]);
 /* Sets the bit; false when it was set before. Inline, like the next: called for every target. */
@@ -59,6 +63,13 @@ static inline bool snapshot_address_is_good(const struct address *address)
 
 /* True when the first `count` of checker->numbers differ from each other; sorts them. */
 bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count);
+
+/* The checks, and what is wrong with the one that `rule` names (NULL = nothing). */
+int snapshot_check_health(struct snapshot_checker *checker);
+const char *snapshot_rule_health_fault(const struct snapshot_checker *checker,
+				       const struct snapshot_rule *rule, enum protocol protocol);
+bool snapshot_access_log_is_good(const struct snapshot_checker *checker,
+				 const struct snapshot_listener *listener);
 
 /* The rules with their targets and turns, and the hosts and paths that lead to them. */
 int snapshot_check_rules(struct snapshot_checker *checker);

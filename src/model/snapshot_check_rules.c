@@ -128,8 +128,8 @@ static const char *http_rule_fault(struct snapshot_checker *checker,
 		return "bad cookie name";
 	if (rule->strips_cookie > 1)
 		return "a flag is not 0 or 1";
-	if (rule->scheduler != SCHEDULER_WRR)
-		return "a scheduler that this version does not offer to HTTP";
+	if (!scheduler_name((enum scheduler)rule->scheduler))
+		return "no such scheduler";
 	return NULL;
 }
 
@@ -167,8 +167,13 @@ static const char *rule_fault(struct snapshot_checker *checker, uint32_t row)
 	fault = protocol_is_layer4((enum protocol)listener->protocol)
 			? layer4_rule_fault(checker, rule, row, listener)
 			: http_rule_fault(checker, rule);
+	if (!fault)
+		fault = snapshot_rule_health_fault(checker, rule,
+						   (enum protocol)listener->protocol);
 	if (fault)
 		return fault;
+	if (rule->keeps_draining > 1)
+		return "a flag is not 0 or 1";
 	if (session != 0 && (session < SESSION_EXPIRE_LEAST_S || session > SESSION_EXPIRE_MOST_S))
 		return "bad session time";
 	if (session != 0 && rule->scheduler != SCHEDULER_WRR)

@@ -20,7 +20,9 @@ struct snapshot_health {
 	uint8_t http_code; /* HTTP: mask of 1 (1xx) to 16 (5xx) */
 	uint8_t is_get; /* HTTP: else HEAD */
 	uint8_t minor; /* HTTP/1.minor */
-	struct snapshot_text path, domain; /* HTTP, else empty; the Host that is asked for */
+	/* HTTP, else empty. The domain is the Host that is asked for; empty for a rule without one:
+	 * then it is the target's address and port. */
+	struct snapshot_text path, domain;
 	struct snapshot_text send, receive; /* CUSTOM: the bytes themselves, HEX decoded */
 };
 

@@ -93,6 +93,9 @@ static int plan_rule(struct snapshot_plan *plan, const struct rule *rule,
 	if (error == 0)
 		error = plan_text(plan, cookie_name, &planned->cookie_name);
 	if (error == 0)
+		error = snapshot_plan_health(plan, &rule->health_check, rule->domain,
+					     &planned->check);
+	if (error == 0)
 		error = plan_turns(plan, rule->targets, rule->target_count, &planned->turns);
 	return error;
 }
@@ -108,6 +111,8 @@ static int plan_layer4(struct snapshot_plan *plan, const struct listener *listen
 		error = -EINVAL;
 	if (error == 0)
 		error = plan_text(plan, "", &planned->domain);
+	if (error == 0)
+		error = snapshot_plan_health(plan, &listener->health_check, "", &planned->check);
 	if (error)
 		return error;
 	planned->url = planned->domain;
@@ -193,14 +198,17 @@ static int plan_reserve(struct snapshot_plan *plan)
 	plan->weight_turns = calloc(rules, sizeof(*plan->weight_turns));
 	plan->instance_names =
 		calloc(plan->counts[SNAPSHOT_INSTANCES] + 1ul, sizeof(*plan->instance_names));
-	if (!plan->rules || !plan->path_order || !plan->weight_turns || !plan->instance_names)
+	plan->access_logs =
+		calloc(plan->counts[SNAPSHOT_LISTENERS] + 1ul, sizeof(*plan->access_logs));
+	if (!plan->rules || !plan->path_order || !plan->weight_turns || !plan->instance_names ||
+	    !plan->access_logs)
 		return -ENOMEM;
 	return 0;
 }
 
 int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 {
-	uint32_t rule = 0;
+	uint32_t rule = 0, row = 0;
 	int error = plan_count(plan, model);
 
 	if (error == 0)
@@ -210,10 +218,15 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 
 		error = plan_text(plan, instance->name, &plan->instance_names[i]);
 		for (size_t j = 0; error == 0 && j < instance->listener_count; j++) {
-			error = plan_listener(plan, instance->listeners[j], rule);
-			rule += planned_rule_count(instance->listeners[j]);
+			const struct listener *listener = instance->listeners[j];
+
+			error = plan_text(plan, listener->access_log, &plan->access_logs[row++]);
+			if (error == 0)
+				error = plan_listener(plan, listener, rule);
+			rule += planned_rule_count(listener);
 		}
 	}
+	plan->counts[SNAPSHOT_CHECKS] = plan->checks.entry_count;
 	plan->counts[SNAPSHOT_TEXT] = (uint32_t)plan->texts.size;
 	return error;
 }
@@ -221,11 +234,13 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 void snapshot_plan_done(struct snapshot_plan *plan)
 {
 	intern_done(&plan->texts);
+	intern_done(&plan->checks);
 	intern_done(&plan->weights);
 	free(plan->weight_turns);
 	free(plan->turns);
 	free(plan->rules);
 	free(plan->path_order);
 	free(plan->instance_names);
+	free(plan->access_logs);
 	*plan = (struct snapshot_plan){ 0 };
 }

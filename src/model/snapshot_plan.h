@@ -18,11 +18,13 @@ struct planned_rule {
 	const struct rule *rule; /* NULL: the row stands for a layer-4 listener */
 	struct snapshot_text domain, url, cookie_name;
 	struct snapshot_run turns;
+	uint32_t check; /* row of SNAPSHOT_CHECKS, or SNAPSHOT_NONE */
 };
 
 struct snapshot_plan {
 	uint32_t counts[SNAPSHOT_SECTIONS];
 	struct intern texts; /* SNAPSHOT_TEXT */
+	struct intern checks; /* SNAPSHOT_CHECKS: entry = row */
 	struct intern weights; /* lists of weights, divided by their common divisor */
 	struct snapshot_run *weight_turns; /* by entry of `weights` */
 	uint16_t *turns; /* SNAPSHOT_TURNS */
@@ -31,6 +33,7 @@ struct snapshot_plan {
 	/* Rows of rules; an HTTP listener's ones by domain, exact before prefix, path. */
 	uint32_t *path_order;
 	struct snapshot_text *instance_names; /* by row */
+	struct snapshot_text *access_logs; /* by row of listeners */
 };
 
 /* What a rule's url means. */
@@ -46,6 +49,13 @@ static inline uint32_t planned_rule_count(const struct listener *listener)
 		       ? 1
 		       : (uint32_t)listener->rule_count;
 }
+
+/*
+ * The row of a check, SNAPSHOT_NONE when it is off or of a kind that is not built. `rule_domain`
+ * stands in where none was given. -ENOMEM, -E2BIG, -EINVAL.
+ */
+int snapshot_plan_health(struct snapshot_plan *plan, const struct health_check *check,
+			 const char *rule_domain, uint32_t *ret_row);
 
 /*
  * -ENOMEM, -E2BIG, -EINVAL (an unbuilt protocol, rules on layer 4 or targets without a rule on

@@ -23,6 +23,21 @@ static void print_text(const struct snapshot *snapshot, const char *name, struct
 	fputc('"', out);
 }
 
+/* Bytes of a custom check: anything. */
+static void print_bytes(const char *name, struct bytes bytes, FILE *out)
+{
+	fprintf(out, " %s=\"", name);
+	for (size_t i = 0; i < bytes.size; i++) {
+		unsigned char byte = (unsigned char)bytes.at[i];
+
+		if (byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\')
+			fprintf(out, "\\x%02x", byte);
+		else
+			fputc(byte, out);
+	}
+	fputc('"', out);
+}
+
 static void print_row(const char *name, uint32_t row, FILE *out)
 {
 	if (row == SNAPSHOT_NONE)
@@ -36,7 +51,8 @@ static void print_run(const char *name, struct snapshot_run run, FILE *out)
 	fprintf(out, " %s=%" PRIu32 "+%" PRIu32, name, run.first, run.count);
 }
 
-static void print_http(const struct snapshot_listener *listener, FILE *out)
+static void print_http(const struct snapshot *snapshot, const struct snapshot_listener *listener,
+		       FILE *out)
 {
 	print_run("hosts", listener->hosts, out);
 	print_row("any_host", listener->any_host, out);
@@ -44,11 +60,18 @@ static void print_http(const struct snapshot_listener *listener, FILE *out)
 	fprintf(out,
 		" keepalive=%u header_ms=%" PRIu32 " body_ms=%" PRIu32 " keepalive_ms=%" PRIu32
 		" keepalive_requests=%" PRIu32 " connect_ms=%" PRIu32 " read_ms=%" PRIu32
-		" send_ms=%" PRIu32 " client_send_ms=%" PRIu32 " body_most=%" PRIu64 "\n",
+		" send_ms=%" PRIu32 " client_send_ms=%" PRIu32 " body_most=%" PRIu64,
 		listener->has_keepalive, listener->header_timeout_ms, listener->body_timeout_ms,
 		listener->keepalive_timeout_ms, listener->keepalive_requests,
 		listener->connect_timeout_ms, listener->read_timeout_ms, listener->send_timeout_ms,
 		listener->client_send_timeout_ms, listener->body_most);
+	if (listener->access_log.size > 0) {
+		print_text(snapshot, "access_log", listener->access_log, out);
+		fprintf(out, " access_log_format=%s",
+			access_log_format_name(
+				(enum access_log_format)listener->access_log_format));
+	}
+	fputc('\n', out);
 }
 
 static void print_layer4(const struct snapshot_listener *listener, FILE *out)
@@ -81,7 +104,7 @@ static void print_listener(const struct snapshot *snapshot, uint32_t row, FILE *
 	if (protocol_is_layer4((enum protocol)listener->protocol))
 		print_layer4(listener, out);
 	else
-		print_http(listener, out);
+		print_http(snapshot, listener, out);
 }
 
 static void print_paths(const struct snapshot *snapshot, struct snapshot_run run, const char *kind,
@@ -126,11 +149,35 @@ static void print_rule(const struct snapshot *snapshot, uint32_t row, FILE *out)
 	fprintf(out, " scheduler=%s session_s=%" PRIu32,
 		scheduler_name((enum scheduler)rule->scheduler), rule->session_expire_s);
 	print_text(snapshot, "cookie", rule->cookie_name, out);
-	fprintf(out, " strips_cookie=%u", rule->strips_cookie);
+	fprintf(out, " strips_cookie=%u keeps_draining=%u", rule->strips_cookie,
+		rule->keeps_draining);
+	print_row("check", rule->check, out);
 	print_run("targets", rule->targets, out);
 	fputs(" turns=", out);
 	for (uint32_t i = 0; i < rule->turns.count; i++)
 		fprintf(out, "%s%u", i ? "," : "", snapshot->turns[rule->turns.first + i]);
+	fputc('\n', out);
+}
+
+static void print_check(const struct snapshot *snapshot, uint32_t row, FILE *out)
+{
+	const struct snapshot_health *check = &snapshot->checks[row];
+
+	fprintf(out,
+		"check %" PRIu32 " type=%s interval_ms=%" PRIu32 " timeout_ms=%" PRIu32
+		" port=%u healthy=%u unhealthy=%u",
+		row, check_type_name((enum check_type)check->type), check->interval_ms,
+		check->timeout_ms, check->port, check->healthy_count, check->unhealthy_count);
+	if (check->type == CHECK_HTTP) {
+		fprintf(out, " method=%s version=HTTP/1.%u codes=%u",
+			check->is_get ? "GET" : "HEAD", check->minor, check->http_code);
+		print_text(snapshot, "path", check->path, out);
+		print_text(snapshot, "domain", check->domain, out);
+	}
+	if (check->type == CHECK_CUSTOM) {
+		print_bytes("send", snapshot_bytes(snapshot, check->send), out);
+		print_bytes("receive", snapshot_bytes(snapshot, check->receive), out);
+	}
 	fputc('\n', out);
 }
 
@@ -163,6 +210,8 @@ void snapshot_print(const struct snapshot *snapshot, FILE *out)
 	print_hosts(snapshot, out);
 	for (uint32_t row = 0; row < snapshot->rule_count; row++)
 		print_rule(snapshot, row, out);
+	for (uint32_t row = 0; row < snapshot->check_count; row++)
+		print_check(snapshot, row, out);
 	for (uint32_t row = 0; row < snapshot->target_count; row++)
 		print_target(snapshot, row, out);
 }

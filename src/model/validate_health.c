@@ -16,7 +16,6 @@
 #define LENGTH "InvalidParameterValue.Length"
 #define COMBINATION "InvalidParameter"
 
-#define CONTEXT_MOST 500 /* api.md 5: SendContext, RecvContext */
 #define EXTENDED_CODE_MOST 100 /* room for every form of features.md 6 */
 
 /* What every check below needs to say something. */
@@ -51,16 +50,20 @@ static int check_range(const struct report *report, const char *name, int64_t va
 
 static int check_numbers(const struct report *report, const struct health_check *check)
 {
-	int error = check_range(report, "TimeOut", check->timeout_s, 2, 60);
+	int error = check_range(report, "TimeOut", check->timeout_s, HEALTH_TIMEOUT_LEAST_S,
+				HEALTH_TIMEOUT_MOST_S);
 
 	if (error == 0)
-		error = check_range(report, "IntervalTime", check->interval_s, 2, 300);
+		error = check_range(report, "IntervalTime", check->interval_s,
+				    HEALTH_INTERVAL_LEAST_S, HEALTH_INTERVAL_MOST_S);
 	if (error == 0)
-		error = check_range(report, "HealthNum", check->healthy_count, 2, 10);
+		error = check_range(report, "HealthNum", check->healthy_count, HEALTH_COUNT_LEAST,
+				    HEALTH_COUNT_MOST);
 	if (error == 0)
-		error = check_range(report, "UnHealthNum", check->unhealthy_count, 2, 10);
+		error = check_range(report, "UnHealthNum", check->unhealthy_count,
+				    HEALTH_COUNT_LEAST, HEALTH_COUNT_MOST);
 	if (error == 0)
-		error = check_range(report, "HttpCode", check->http_code, 1, 31);
+		error = check_range(report, "HttpCode", check->http_code, 1, HEALTH_CODE_MOST);
 	if (error == 0 && check->port != 0)
 		error = check_range(report, "CheckPort", check->port, 1, 65535);
 	if (error == 0 && check->timeout_s >= check->interval_s)
@@ -93,30 +96,10 @@ static const char *allowed_types(enum protocol protocol)
 	return "known";
 }
 
-static bool type_is_allowed(enum check_type type, enum protocol protocol)
-{
-	switch (type) {
-	case CHECK_TCP:
-		return protocol == PROTOCOL_TCP || protocol == PROTOCOL_TCP_SSL ||
-		       protocol == PROTOCOL_QUIC;
-	case CHECK_HTTP:
-		return protocol != PROTOCOL_UDP;
-	case CHECK_HTTPS:
-		return protocol == PROTOCOL_HTTPS;
-	case CHECK_GRPC:
-		return protocol_is_layer_7(protocol);
-	case CHECK_PING:
-		return protocol == PROTOCOL_UDP;
-	case CHECK_CUSTOM:
-		return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
-	}
-	return false;
-}
-
 static int check_type_and_port(const struct report *report, const struct health_check *check,
 			       enum protocol protocol)
 {
-	if (!type_is_allowed((enum check_type)check->type, protocol))
+	if (!check_type_is_allowed((enum check_type)check->type, protocol))
 		return refuse(report, VALUE, "CheckType", "must be %s for protocol %s.",
 			      allowed_types(protocol), protocol_name(protocol));
 	if (check->port != 0 && protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)
@@ -160,8 +143,9 @@ static int check_context(const struct report *report, const char *name, const ch
 
 	if (!context)
 		return 0;
-	if (size < 1 || size > CONTEXT_MOST)
-		return refuse(report, LENGTH, name, "must have 1 to %d characters.", CONTEXT_MOST);
+	if (size < 1 || size > HEALTH_CONTEXT_MOST)
+		return refuse(report, LENGTH, name, "must have 1 to %d characters.",
+			      HEALTH_CONTEXT_MOST);
 	if (is_hex && (size % 2 != 0 || strspn(context, "0123456789ABCDEF") < size))
 		return refuse(report, VALUE, name,
 			      "must be an even number of the digits 0-9 and A-F when ContextType "

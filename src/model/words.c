@@ -35,6 +35,11 @@ static const char *const forward_type_words[] = {
 	[FORWARD_GRPCS] = "GRPCS",
 };
 
+static const char *const access_log_format_words[] = {
+	[ACCESS_LOG_BRACKETS] = "brackets",
+	[ACCESS_LOG_JSON] = "json",
+};
+
 static const char *word_of(const char *const *words, size_t count, unsigned value)
 {
 	return value < count ? words[value] : NULL;
@@ -75,6 +80,11 @@ const char *forward_type_name(enum forward_type type)
 	return word_of(forward_type_words, WORD_COUNT(forward_type_words), type);
 }
 
+const char *access_log_format_name(enum access_log_format format)
+{
+	return word_of(access_log_format_words, WORD_COUNT(access_log_format_words), format);
+}
+
 enum protocol protocol_of(const char *name)
 {
 	return (enum protocol)value_of(protocol_words, WORD_COUNT(protocol_words), name);
@@ -99,6 +109,12 @@ enum forward_type forward_type_of(const char *name)
 {
 	return (enum forward_type)value_of(forward_type_words, WORD_COUNT(forward_type_words),
 					   name);
+}
+
+enum access_log_format access_log_format_of(const char *name)
+{
+	return (enum access_log_format)value_of(access_log_format_words,
+						WORD_COUNT(access_log_format_words), name);
 }
 
 bool protocol_is_layer4(enum protocol protocol)

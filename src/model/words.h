@@ -25,11 +25,13 @@ const char *scheduler_name(enum scheduler scheduler);
 const char *network_name(enum network network);
 const char *check_type_name(enum check_type type);
 const char *forward_type_name(enum forward_type type);
+const char *access_log_format_name(enum access_log_format format);
 enum protocol protocol_of(const char *name);
 enum scheduler scheduler_of(const char *name);
 enum network network_of(const char *name);
 enum check_type check_type_of(const char *name);
 enum forward_type forward_type_of(const char *name);
+enum access_log_format access_log_format_of(const char *name);
 
 /* TCP and UDP: the listener has targets and struct layer4, and no rules. */
 bool protocol_is_layer4(enum protocol protocol);

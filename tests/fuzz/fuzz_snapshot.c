@@ -71,6 +71,26 @@ static void use_listener(const struct snapshot *snapshot, const struct snapshot_
 		abort();
 }
 
+/* What the checker of targets takes for granted. */
+static void use_check(const struct snapshot *snapshot, const struct snapshot_rule *rule)
+{
+	const struct snapshot_health *check;
+
+	if (rule->check == SNAPSHOT_NONE)
+		return;
+	if (rule->check >= snapshot->check_count)
+		abort();
+	check = &snapshot->checks[rule->check];
+	if (check->timeout_ms >= check->interval_ms || check->interval_ms > 300000 ||
+	    check->healthy_count < 2 || check->unhealthy_count < 2)
+		abort();
+	if (check->type == CHECK_HTTP && snapshot_bytes(snapshot, check->path).at[0] != '/')
+		abort();
+	if (check->type == CHECK_CUSTOM &&
+	    (check->send.size == 0 || check->receive.size == 0 || check->send.size > 500))
+		abort();
+}
+
 static void use_turns(const struct snapshot *snapshot, const struct snapshot_rule *rule)
 {
 	uint32_t tried[3];
@@ -129,6 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		for (uint32_t i = 0; i < snapshot.rule_count; i++)
 			use_turns(&snapshot, &snapshot.rules[i]);
+		for (uint32_t i = 0; i < snapshot.rule_count; i++)
+			use_check(&snapshot, &snapshot.rules[i]);
 		snapshot_print(&snapshot, nowhere);
 		snapshot_close(&snapshot);
 	}

@@ -135,6 +135,30 @@ static void add_keys(struct sample *sample)
 	}
 }
 
+static void custom_check(struct health_check *check, enum protocol protocol, const char *form,
+			 const char *send, const char *receive)
+{
+	health_check_defaults(check, protocol);
+	check->type = CHECK_CUSTOM;
+	check->port = 9100;
+	set_text(&check->context_type, form);
+	set_text(&check->send_context, send);
+	set_text(&check->receive_context, receive);
+}
+
+static void small_checks(struct rule *plain, struct rule *own)
+{
+	health_check_defaults(&plain->health_check, PROTOCOL_HTTP);
+	health_check_defaults(&own->health_check, PROTOCOL_HTTP);
+	own->health_check.is_get = true;
+	own->health_check.http_code = 2;
+	own->health_check.interval_s = 300;
+	own->health_check.timeout_s = 60;
+	set_text(&own->health_check.path, "/alive?from=lb");
+	set_text(&own->health_check.domain, "check.example");
+	set_text(&own->health_check.http_version, "HTTP/1.0");
+}
+
 static void small_layer4(struct sample *sample, struct instance *instance)
 {
 	struct listener *listener = sample_layer4(sample, instance, PROTOCOL_TCP, 9000);
@@ -153,12 +177,15 @@ static void small_layer4(struct sample *sample, struct instance *instance)
 		.reschedules_expand = true,
 		.has_proxy_protocol = true,
 	};
+	listener->layer4.keeps_draining = true;
+	custom_check(&listener->health_check, PROTOCOL_TCP, "HEX", "0050494E470A", "00FF");
 	sample_listener_target(sample, listener, "10.0.0.5:9000", 10);
 	sample_listener_target(sample, listener, "[fd00::5]:9000", 20);
 	/* UDP has a port space of its own: the instance has HTTP on this port. */
 	listener = sample_layer4(sample, instance, PROTOCOL_UDP, 8080);
 	listener->scheduler = SCHEDULER_LEAST_CONN;
 	listener->layer4.udp_responses = 1;
+	health_check_defaults(&listener->health_check, PROTOCOL_UDP);
 	sample_listener_target(sample, listener, "10.0.0.6:53", 10);
 }
 
@@ -166,7 +193,7 @@ void sample_small(struct sample *sample)
 {
 	struct instance *first, *second;
 	struct listener *listener;
-	struct rule *rule;
+	struct rule *rule, *plain;
 
 	sample_init(sample);
 	add_keys(sample);
@@ -174,10 +201,15 @@ void sample_small(struct sample *sample)
 	set_text(&first->name, "shop \"front\"");
 	listener = sample_listener(sample, first, 8080);
 	rule = sample_rule(sample, listener, "shop.example", "/");
+	set_text(&listener->access_log, "shop.log");
+	listener->access_log_format = ACCESS_LOG_JSON;
 	rule->session_expire_s = 1000;
+	plain = rule;
 	sample_target(sample, rule, "10.0.0.1:80", 10);
 	sample_target(sample, rule, "10.0.0.2:80", 10);
 	rule = sample_rule(sample, listener, "shop.example", "/cart/");
+	rule->keeps_draining = true;
+	small_checks(plain, rule);
 	rule->session_expire_s = 60;
 	rule->strips_cookie = true;
 	set_text(&rule->cookie_name, "cart");
@@ -188,7 +220,8 @@ void sample_small(struct sample *sample)
 	sample_target(sample, rule, "10.0.0.3:80", 0);
 	rule = sample_rule(sample, listener, "shop.example", "=/cart/pay");
 	sample_target(sample, rule, "10.0.0.4:80", 100);
-	sample_rule(sample, listener, "api.example", "/v1");
+	rule = sample_rule(sample, listener, "api.example", "/v1");
+	rule->scheduler = SCHEDULER_IP_HASH;
 	sample_rule(sample, listener, "api.example", "/v2");
 	listener = sample_listener(sample, first, 8081);
 	listener->has_keepalive = false;

@@ -27,6 +27,7 @@ struct copy {
 	struct snapshot_path *paths;
 	struct snapshot_rule *rules;
 	struct snapshot_target *targets;
+	struct snapshot_health *checks;
 	uint16_t *turns;
 	struct snapshot_key *keys;
 	char *text;
@@ -49,6 +50,7 @@ static void copy_init(struct copy *copy)
 	copy->paths = (void *)(copy->data + at[SNAPSHOT_PATHS].offset);
 	copy->rules = (void *)(copy->data + at[SNAPSHOT_RULES].offset);
 	copy->targets = (void *)(copy->data + at[SNAPSHOT_TARGETS].offset);
+	copy->checks = (void *)(copy->data + at[SNAPSHOT_CHECKS].offset);
 	copy->turns = (void *)(copy->data + at[SNAPSHOT_TURNS].offset);
 	copy->keys = (void *)(copy->data + at[SNAPSHOT_KEYS].offset);
 	copy->text = copy->data + at[SNAPSHOT_TEXT].offset;
@@ -233,8 +235,16 @@ static void lies_of_listeners(void **state)
 	LIE("settings of layer 4", copy.listeners[0].has_proxy_protocol = 1);
 	LIE("unused", copy.listeners[0].unused_word = 1);
 	LIE("unused", copy.listeners[0].unused_layer4[6] = 1);
+	LIE("access log", copy.listeners[0].access_log.size++);
+	LIE("access log", copy.listeners[0].access_log.offset = UINT32_MAX);
+	LIE("access log", copy.text[copy.listeners[0].access_log.offset] = '.');
+	LIE("access log", copy.text[copy.listeners[0].access_log.offset + 1] = '/');
+	LIE("access log", copy.text[copy.listeners[0].access_log.offset + 1] = '\n');
+	LIE("access log", copy.listeners[0].access_log_format = 0);
+	LIE("access log", copy.listeners[0].access_log_format = 3);
+	LIE("access log", copy.listeners[1].access_log_format = 1);
 	LIE("flag", copy.listeners[0].has_keepalive = 2);
-	LIE("unused", copy.listeners[0].unused[1] = 2);
+	LIE("unused", copy.listeners[0].unused = 2);
 	LIE("client_header_timeout is out of range", copy.listeners[0].header_timeout_ms = 29999);
 	LIE("client_body_timeout", copy.listeners[0].body_timeout_ms = 120001);
 	LIE("proxy_connect_timeout", copy.listeners[0].connect_timeout_ms = 0);
@@ -269,8 +279,11 @@ static void lies_of_rules_and_targets(void **state)
 	LIE("bad cookie name", copy.text[copy.rules[0].cookie_name.offset + 2] = '\r');
 	LIE("session", copy.rules[0].session_expire_s = 29);
 	LIE("session", copy.rules[0].session_expire_s = 3601);
-	LIE("scheduler", copy.rules[2].scheduler = 4);
-	LIE("offer to HTTP", copy.rules[2].scheduler = SCHEDULER_LEAST_CONN);
+	LIE("no such scheduler", copy.rules[2].scheduler = 4);
+	LIE("no such scheduler", copy.rules[2].scheduler = 0);
+	LIE("other scheduler", copy.rules[0].scheduler = SCHEDULER_LEAST_CONN);
+	LIE("other scheduler", copy.rules[0].scheduler = SCHEDULER_IP_HASH);
+	LIE("flag", copy.rules[0].keeps_draining = 2);
 	LIE("slot", copy.rules[0].slot = LIMIT_RULES);
 	LIE("slot", copy.rules[0].slot = 1);
 	LIE("flag", copy.rules[0].strips_cookie = 2);
@@ -304,7 +317,7 @@ static void lies_of_layer_4(void **state)
 	LIE("other scheduler", copy.rules[8].session_expire_s = 30);
 	LIE("does not have", copy.rules[7].scheduler = SCHEDULER_IP_HASH);
 	LIE("does not have", copy.rules[7].scheduler = 0);
-	LIE("unused", copy.rules[7].unused[1] = 1);
+	LIE("unused", copy.rules[7].unused = 1);
 	LIE("has hosts", copy.listeners[3].hosts.count = 1);
 	LIE("hosts do not follow", copy.listeners[3].hosts.first = 0);
 	LIE("any or default", copy.listeners[3].any_host = 2);
@@ -313,6 +326,8 @@ static void lies_of_layer_4(void **state)
 	LIE("settings of HTTP", copy.listeners[3].has_keepalive = 1);
 	LIE("settings of HTTP", copy.listeners[3].header_timeout_ms = 60000);
 	LIE("settings of HTTP", copy.listeners[3].body_most = 1ull << 63);
+	LIE("an access log", copy.listeners[3].access_log = copy.listeners[0].access_log,
+	    copy.listeners[3].access_log_format = 1);
 }
 
 static void lies_of_layer_4_settings(void **state)
@@ -332,10 +347,55 @@ static void lies_of_layer_4_settings(void **state)
 	LIE("flag", copy.listeners[3].reschedules_unhealthy = 2);
 	LIE("flag", copy.listeners[3].reschedules_expand = 2);
 	LIE("unused", copy.listeners[3].unused_word = 1);
-	LIE("unused", copy.listeners[3].unused[0] = 1);
+	LIE("unused", copy.listeners[3].unused = 1);
 	LIE("unused", copy.listeners[3].unused_layer4[0] = 1);
 	/* UDP stands where HTTP stands; TCP cannot. */
 	LIE("one address", copy.listeners[3].address = copy.listeners[2].address);
+}
+
+/* Checks 0 and 1 are of HTTP rules 0 and 1, 2 is custom TCP, 3 is UDP's. */
+static void lies_of_checks(void **state)
+{
+	LIE("checks, row 0: the interval", copy.checks[0].interval_ms = 1999);
+	LIE("checks, row 1: the interval", copy.checks[1].interval_ms = 300001);
+	LIE("the timeout is out", copy.checks[0].timeout_ms = 1999);
+	LIE("the timeout is out", copy.checks[1].timeout_ms = 60001);
+	LIE("not below", copy.checks[0].timeout_ms = 5000);
+	LIE("a count", copy.checks[0].healthy_count = 1);
+	LIE("a count", copy.checks[0].healthy_count = 11);
+	LIE("a count", copy.checks[0].unhealthy_count = 0);
+	LIE("a count", copy.checks[0].unhealthy_count = 255);
+	LIE("a kind", copy.checks[0].type = 0);
+	LIE("a kind", copy.checks[0].type = CHECK_GRPC);
+	LIE("a kind", copy.checks[0].type = CHECK_HTTPS);
+	LIE("a kind", copy.checks[0].type = 7);
+	LIE("mask", copy.checks[0].http_code = 0);
+	LIE("mask", copy.checks[0].http_code = 32);
+	LIE("flag", copy.checks[0].is_get = 2);
+	LIE("flag", copy.checks[0].minor = 2);
+	LIE("bad path", copy.checks[0].path = copy.checks[0].send);
+	LIE("bad path", copy.checks[1].path.size--, copy.checks[1].path.offset += 400000000);
+	LIE("bad path", copy.text[copy.checks[1].path.offset] = 'x');
+	LIE("bad path", copy.text[copy.checks[1].path.offset + 2] = '\r');
+	LIE("bad path", copy.text[copy.checks[1].path.offset + 2] = ' ');
+	LIE("bad domain", copy.text[copy.checks[1].domain.offset + 2] = '\n');
+	LIE("bad domain", copy.checks[1].domain.size = UINT32_MAX);
+	LIE("not custom", copy.checks[0].send = copy.checks[2].send);
+	LIE("not custom", copy.checks[3].receive = copy.checks[2].receive);
+	LIE("settings of HTTP", copy.checks[2].http_code = 31);
+	LIE("settings of HTTP", copy.checks[2].is_get = 1);
+	LIE("settings of HTTP", copy.checks[3].minor = 1);
+	LIE("settings of HTTP", copy.checks[3].path = copy.checks[0].path);
+	LIE("settings of HTTP", copy.checks[3].domain = copy.checks[1].domain);
+	LIE("bytes to send", copy.checks[2].send.size = 0);
+	LIE("bytes to send", copy.checks[2].send.size += 2);
+	LIE("bytes to send", copy.checks[2].receive.offset = UINT32_MAX);
+	LIE("bytes to send", copy.checks[2].receive.size = 501);
+	LIE("rules, row 0: no such check", copy.rules[0].check = 4);
+	LIE("does not have", copy.rules[0].check = 2);
+	LIE("does not have", copy.rules[7].check = 3);
+	LIE("does not have", copy.rules[8].check = 0);
+	LIE("has a port", copy.checks[0].port = 80);
 }
 
 static void lies_of_targets(void **state)
@@ -417,6 +477,7 @@ int main(void)
 		cmocka_unit_test(lies_of_rules_and_targets),
 		cmocka_unit_test(lies_of_layer_4),
 		cmocka_unit_test(lies_of_layer_4_settings),
+		cmocka_unit_test(lies_of_checks),
 		cmocka_unit_test(lies_of_targets),
 		cmocka_unit_test(lies_of_hosts_and_paths),
 	};
