@@ -44,10 +44,9 @@ static int64_t memory_size(int fd)
 }
 
 /* NULL with errno. */
-static struct regions *regions_map(int fd)
+static struct regions *regions_map(int fd, int protection)
 {
-	void *memory =
-		mmap(NULL, sizeof(struct regions), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *memory = mmap(NULL, sizeof(struct regions), protection, MAP_SHARED, fd, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
@@ -60,7 +59,7 @@ int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct region
 
 	if (fd < 0)
 		return fd;
-	regions = regions_map(fd);
+	regions = regions_map(fd, PROT_READ | PROT_WRITE);
 	if (!regions) {
 		error = -errno;
 		close(fd);
@@ -74,14 +73,14 @@ int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct region
 	return 0;
 }
 
-int regions_open(int fd, struct regions **ret)
+static int regions_open_as(int fd, int protection, struct regions **ret)
 {
 	struct regions *regions;
 	int64_t size = memory_size(fd);
 
 	if (size != (int64_t)sizeof(struct regions))
 		return size < 0 ? (int)size : -EBADMSG;
-	regions = regions_map(fd);
+	regions = regions_map(fd, protection);
 	if (!regions)
 		return -errno;
 	if (regions->magic != REGIONS_MAGIC || regions->version != REGIONS_VERSION) {
@@ -92,10 +91,25 @@ int regions_open(int fd, struct regions **ret)
 	return 0;
 }
 
-void regions_close(struct regions *regions)
+int regions_open(int fd, struct regions **ret)
+{
+	return regions_open_as(fd, PROT_READ | PROT_WRITE, ret);
+}
+
+int regions_open_reader(int fd, const struct regions **ret)
+{
+	struct regions *regions;
+	int error = regions_open_as(fd, PROT_READ, &regions);
+
+	if (error == 0)
+		*ret = regions;
+	return error;
+}
+
+void regions_close(const struct regions *regions)
 {
 	if (regions)
-		munmap(regions, sizeof(*regions));
+		munmap((void *)regions, sizeof(*regions));
 }
 
 /* The next run of written bytes within [*at, end); false when there is none. On failure, which only

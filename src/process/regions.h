@@ -14,9 +14,10 @@
 #include "base/clock.h"
 #include "model/limits.h"
 #include "process/counters.h"
+#include "process/health_log.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 5
+#define REGIONS_VERSION 6
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
@@ -36,8 +37,6 @@ enum region_down {
 	REGION_SOME_DOWN, /* look at region_health.is_down */
 	REGION_ALL_DOWN, /* then all count as up (features.md 6) */
 };
-
-enum health_state { HEALTH_CLOSE, HEALTH_UNKNOWN, HEALTH_ALIVE, HEALTH_DEAD };
 
 /*
  * A target's health, by target slot. Written by the checker of the newest proxy (proxy/health.h),
@@ -96,6 +95,7 @@ struct regions {
 	struct region_listener listeners[LIMIT_LISTENERS]; /* by listener slot */
 	_Atomic uint32_t target_connections[REGION_BANKS][LIMIT_TARGETS]; /* by target slot */
 	struct region_health health[LIMIT_TARGETS]; /* by target slot */
+	struct region_health_log health_log;
 	struct counters counters[LIMIT_WORKERS][LIMIT_LISTENERS]; /* by listener slot */
 };
 
@@ -109,7 +109,9 @@ struct regions_greeting {
 int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct regions **ret);
 /* -EBADMSG when it is not ours or of another version. */
 int regions_open(int fd, struct regions **ret);
-void regions_close(struct regions *regions);
+/* The same for a descriptor that may only read: nothing can be written through it. */
+int regions_open_reader(int fd, const struct regions **ret);
+void regions_close(const struct regions *regions);
 /* Nobody counts in this bank: what is open in it becomes 0. `fd` is the region's memfd, which tells
  * the pages that were never written: they stay holes. */
 void regions_clear_bank(struct regions *regions, int fd, unsigned bank);
