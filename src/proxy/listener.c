@@ -234,7 +234,8 @@ struct proxy_listener *listener_successor(const struct proxy_listener *listener)
 	     link = link->next) {
 		struct proxy_listener *other = list_entry(link, struct proxy_listener, link);
 
-		if (other->row != SNAPSHOT_NONE &&
+		/* UDP has a port space of its own. */
+		if (other->row != SNAPSHOT_NONE && other->protocol != PROTOCOL_UDP &&
 		    address_equal(&other->address, &listener->address))
 			return other;
 	}
