@@ -1,4 +1,7 @@
--- A browser's request. With the argument "hit" it sends back the cookie that the first answer set.
+-- A browser's request. With the argument "hit" it sends back the cookie that the first answer set, with "close" it asks
+-- for the end of the connection.
+local here = debug.getinfo(1, "S").source:match("^@(.*/)")
+dofile(here .. "figures.lua")
 local text = nil
 
 local function make()
@@ -18,6 +21,9 @@ function init(arguments)
     wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
     wrk.headers["Accept-Language"] = "en-US,en;q=0.5"
     wrk.headers["Accept-Encoding"] = "gzip, deflate, br"
+    if arguments[1] == "close" then
+        wrk.headers["Connection"] = "close"
+    end
     make()
     if arguments[1] == "hit" then
         response = remember
