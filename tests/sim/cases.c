@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "cases_talk.h"
 #include "sweep_timeouts.h"
 #include "world.h"
 
@@ -98,6 +99,10 @@ void case_seed(uint64_t seed, bool is_verbose)
 
 	snprintf(sim.replay, sizeof(sim.replay), "--seed %llu", (unsigned long long)seed);
 	sim_begin(seed, is_verbose);
+	if (dice_percent(25)) {
+		talk_seed();
+		return;
+	}
 	setup_throw(&setup);
 	if (dice_percent(50))
 		changes_throw(&setup);
@@ -221,6 +226,9 @@ const struct sweep sweeps[] = {
 	{ "break", break_run, 16 },
 	{ "change", change_run, 2 * (CHANGE_STOP + 3) },
 	{ "timeout", timeout_run, TIMEOUT_CASES },
+	{ "talkhold", talk_hold_run, TALK_HOLDS },
+	{ "talkbreak", talk_break_run, TALK_BREAKS },
+	{ "talkchange", talk_change_run, TALK_CHANGES },
 };
 const unsigned sweep_count = sizeof(sweeps) / sizeof(*sweeps);
 

@@ -81,12 +81,34 @@ static void keys_add(struct model *model)
 	memset(model->keys[0].secret, 0x5a, sizeof(model->keys[0].secret));
 }
 
+static struct listener *layer4_make(struct sample *sample, struct instance *instance)
+{
+	struct listener *listener =
+		sample_layer4(sample, instance, PROTOCOL_TCP, world_listener.port);
+
+	listener->session_expire_s = world.setup.has_session ? 1000 : 0;
+	return listener;
+}
+
+/* With its rule. */
+static struct listener *http_make(struct sample *sample, struct instance *instance)
+{
+	struct listener *listener = sample_listener(sample, instance, world_listener.port);
+	struct rule *rule;
+
+	listener->has_keepalive = world.setup.has_keepalive;
+	sample->next_number = 200 + world.shape.rule;
+	sample->next_rule = world.shape.rule % 2;
+	rule = sample_rule(sample, listener, "", "/");
+	rule->session_expire_s = world.setup.has_session ? 1000 : 0;
+	return listener;
+}
+
 static void model_make(struct sample *sample)
 {
 	const struct shape *shape = &world.shape;
 	struct instance *instance;
 	struct listener *listener;
-	struct rule *rule;
 
 	sample_init(sample);
 	keys_add(&sample->model);
@@ -94,12 +116,8 @@ static void model_make(struct sample *sample)
 	if (!shape->has_listener)
 		return;
 	sample->next_number = 100 + shape->listener;
-	listener = sample_listener(sample, instance, world_listener.port);
-	listener->has_keepalive = world.setup.has_keepalive;
-	sample->next_number = 200 + shape->rule;
-	sample->next_rule = shape->rule % 2;
-	rule = sample_rule(sample, listener, "", "/");
-	rule->session_expire_s = world.setup.has_session ? 1000 : 0;
+	listener =
+		world.setup.is_layer4 ? layer4_make(sample, instance) : http_make(sample, instance);
 	for (unsigned i = 0; i < world.setup.targets; i++) {
 		char address[32];
 
@@ -108,7 +126,11 @@ static void model_make(struct sample *sample)
 		snprintf(address, sizeof(address), "10.0.0.%u:80", i + 1);
 		sample->next_number = 1000 + 100 * shape->registration + i;
 		sample->next_target = i;
-		sample_target(sample, rule, address, (uint16_t)(10 * (i + 1)));
+		if (world.setup.is_layer4)
+			sample_listener_target(sample, listener, address, (uint16_t)(10 * (i + 1)));
+		else
+			sample_target(sample, listener->rules[0], address,
+				      (uint16_t)(10 * (i + 1)));
 	}
 }
 
@@ -199,6 +221,7 @@ static void change_make(struct change *change)
 static void world_step(void)
 {
 	clients_start();
+	talks_start();
 	for (unsigned i = 0; i < world.setup.change_count; i++) {
 		struct change *change = &world.setup.changes[i];
 		bool is_due = change->at_ms ? SIM_START_MS + change->at_ms <= sim.now_ms
@@ -213,6 +236,8 @@ static uint64_t world_next_ms(void)
 {
 	uint64_t next = clients_next_ms();
 
+	if (talks_next_ms() < next)
+		next = talks_next_ms();
 	for (unsigned i = 0; i < world.setup.change_count; i++) {
 		const struct change *change = &world.setup.changes[i];
 		uint64_t at = SIM_START_MS + change->at_ms;
@@ -250,7 +275,7 @@ static void quiet_check(void)
 
 static bool world_idle(uint64_t until_ms)
 {
-	if (!clients_are_over() || world.phase == PHASE_STOP)
+	if (!clients_are_over() || !talks_are_over() || world.phase == PHASE_STOP)
 		return false;
 	if (world.phase == PHASE_TRAFFIC) {
 		quiet_check();
@@ -289,9 +314,13 @@ void world_begin(const struct world_setup *setup)
 					   .port = 80,
 					   .family = ADDRESS_IPV4 };
 
-		target_listen(&address);
+		if (setup->is_layer4)
+			talk_listen(&address, &setup->habits);
+		else
+			target_listen(&address);
 	}
 	clients_begin(&setup->excuses);
+	talks_begin(&setup->talks, &setup->excuses);
 	plans_begin();
 	for (int i = 0; i < 2; i++)
 		memset(&world.regions->turns[i], 0, sizeof(world.regions->turns[i]));
@@ -317,13 +346,13 @@ static void last_steps(void)
 		world_step();
 		if (net_step() || net_release_holds())
 			continue;
-		next_ms = net_next_ms() < clients_next_ms() ? net_next_ms() : clients_next_ms();
+		next_ms = net_next_ms() < world_next_ms() ? net_next_ms() : world_next_ms();
 		if (next_ms == SIM_NEVER)
 			break;
 		if (next_ms > sim.now_ms)
 			sim.now_ms = next_ms;
 	}
-	if (!clients_are_over())
+	if (!clients_are_over() || !talks_are_over())
 		sim_fail("a client waits for ever");
 }
 
@@ -349,6 +378,7 @@ void world_run(void)
 	}
 	net_end_all();
 	targets_end();
+	talks_end();
 }
 
 uint64_t world_rested_ms(void)

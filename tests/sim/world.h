@@ -8,6 +8,7 @@
 #define SIM_WORLD_H
 
 #include "client.h"
+#include "talk.h"
 #include "target.h"
 
 #define WORLD_TARGETS_MOST 6
@@ -36,6 +37,8 @@ struct change {
 struct world_setup {
 	unsigned targets;
 	bool has_keepalive, has_session;
+	bool is_layer4; /* a TCP listener, and talkers instead of clients and targets of HTTP */
+	struct talk_habits talks;
 	struct target_habits habits;
 	struct excuses excuses;
 	uint32_t capacity;
