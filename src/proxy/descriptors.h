@@ -16,6 +16,9 @@ struct descriptors {
 	uint32_t roof;
 };
 
+/* How many probes of health checks may be under way, each with a descriptor that the roof leaves
+ * free. */
+uint32_t descriptors_of_probes(void);
 /* From RLIMIT_NOFILE. */
 void descriptors_init(struct descriptors *descriptors);
 static inline bool descriptors_have_room(const struct descriptors *descriptors)

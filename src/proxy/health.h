@@ -18,6 +18,11 @@ struct health;
 
 /* Starts the thread, without anything to check. NULL when memory or descriptors are out. */
 struct health *health_new(struct regions *regions);
+/*
+ * Another proxy checks from now on: no probe is under way afterwards, and the region is written no
+ * more. What is adopted or reported later changes nothing. Accepts NULL.
+ */
+void health_stop(struct health *health);
 /* Ends the thread: no probe is under way afterwards. Accepts NULL, returns NULL. */
 struct health *health_free(struct health *health);
 
@@ -31,7 +36,8 @@ int health_adopt(struct health *health, struct generation *generation);
 
 /*
  * A worker: forwarding to this target failed (connect, timeout before the answer, broken answer).
- * The third in a row blocks it for 10 s (features.md 6, passive checks); HTTP rules only.
+ * The third in a row blocks it for 10 s (features.md 6, passive checks); HTTP rules only. Nothing
+ * happens when health is NULL (tests).
  */
 void health_failed(struct health *health, struct regions *regions, const struct snapshot *snapshot,
 		   uint32_t target);

@@ -18,6 +18,7 @@
 #include "process/check.h"
 #include "process/log.h"
 #include "process/message.h"
+#include "proxy/health.h"
 #include "proxy/listener.h"
 #include "proxy/sessions.h"
 #include "proxy/worker.h"
@@ -29,6 +30,7 @@ struct proxy {
 	size_t session_size;
 	struct session_table *table;
 	struct sessions *sessions; /* the table's housekeeper */
+	struct health *health;
 	struct sockets *sockets;
 	struct worker *workers;
 	unsigned started; /* workers whose thread runs */
@@ -67,6 +69,7 @@ static int proxy_start_workers(struct proxy *proxy, unsigned bank)
 								 .bank = bank,
 								 .regions = proxy->regions,
 								 .sessions = proxy->table,
+								 .health = proxy->health,
 								 .sockets = proxy->sockets,
 								 .descriptors = &proxy->descriptors,
 								 .done_fd = proxy->done_fd,
@@ -116,6 +119,10 @@ static int proxy_take_regions(struct proxy *proxy)
 	if (result == 0)
 		result = proxy_open_table(proxy, message->fds[1], greeting.is_alone);
 	message_close_fds(message);
+	if (result == 0) {
+		proxy->health = health_new(proxy->regions);
+		result = proxy->health ? 0 : -ENOMEM;
+	}
 	if (result == 0)
 		result = proxy_start_workers(proxy, greeting.incarnation % REGION_BANKS);
 	return result;
@@ -178,6 +185,11 @@ static int proxy_take_snapshot(struct proxy *proxy)
 		snprintf(why, sizeof(why), "its number is not the message's");
 		result = -EBADMSG;
 	}
+	if (result == 0 && generation) {
+		result = health_adopt(proxy->health, generation);
+		if (result < 0)
+			generation_unpin(generation);
+	}
 	if (result < 0)
 		return proxy_refuse(number, result == -EBADMSG ? why : strerror(-result));
 	if (generation) {
@@ -197,6 +209,8 @@ static void proxy_take_stop(struct proxy *proxy)
 		memcpy(&stop, message->payload, sizeof(stop));
 	proxy->is_stopping = true;
 	proxy->is_replaced |= stop.is_replaced != 0;
+	if (stop.is_replaced)
+		health_stop(proxy->health);
 	for (unsigned i = 0; i < proxy->started; i++) {
 		if (stop.is_replaced)
 			worker_ask_to_make_way(&proxy->workers[i], (int64_t)stop.grace_s * 1000);
@@ -307,6 +321,7 @@ static void proxy_done(struct proxy *proxy)
 	for (unsigned i = 0; i < proxy->started; i++)
 		worker_done(&proxy->workers[i]);
 	free(proxy->workers);
+	health_free(proxy->health);
 	/* All pins are in the table now. */
 	sessions_stop(proxy->sessions, !proxy->is_replaced);
 	session_table_close(proxy->table);

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "http/edit.h"
+#include "proxy/health.h"
 
 #define HEAD_ADDITIONS 1024 /* Set-Cookie, Date, framing */
 #define COOKIE_ROOM 512
@@ -101,6 +102,8 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	if (framing == HTTP_UNTIL_CLOSE)
 		exchange->keeps_client = false;
 	exchange->has_response = true;
+	health_succeeded(worker->regions,
+			 exchange->use->generation->snapshot.targets[exchange->target].slot);
 	exchange->request.keeps_head = false;
 	if (transfer_is_done(&exchange->request))
 		exchange->request.head = buffer_give(&worker->buffers, exchange->request.head);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "proxy/connection.h"
+#include "proxy/health.h"
 #include "proxy/worker.h"
 
 #define BUCKETS_FIRST 64
@@ -128,6 +129,12 @@ void upstream_shed(struct worker *worker)
 	}
 }
 
+static void failure_report(struct worker *worker, const struct exchange *exchange)
+{
+	health_failed(worker->health, worker->regions, &exchange->use->generation->snapshot,
+		      exchange->target);
+}
+
 int upstream_take(struct worker *worker, const struct snapshot_target *target, bool may_reuse,
 		  bool must_be_alive, struct exchange *exchange, struct upstream **ret)
 {
@@ -161,7 +168,7 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 	}
 	if (result < 0) {
 		if (cause_of_try(result, false) != CAUSE_NO_ROOM)
-			pool->failures++;
+			failure_report(worker, exchange);
 		free(upstream);
 		return result;
 	}
@@ -203,8 +210,8 @@ void upstream_close(struct upstream *upstream, bool is_failure)
 
 	if (upstream->stream.source.fd < 0)
 		return;
-	if (is_failure)
-		pool->failures++;
+	if (is_failure && upstream->exchange)
+		failure_report(upstream->worker, upstream->exchange);
 	if (list_is_empty(&upstream->link))
 		pool->used_count--;
 	else

@@ -23,8 +23,6 @@ struct upstream_pool {
 	struct list idle; /* struct upstream, last used first */
 	uint32_t idle_count;
 	uint32_t used_count; /* in exchanges */
-	uint64_t failures; /* connects that failed and answers that broke, for the health checks to
-			      come */
 };
 
 struct upstream_table {
@@ -58,7 +56,8 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 		  bool must_be_alive, struct exchange *exchange, struct upstream **ret);
 /* The request is over and the connection can carry another: to the pool. */
 void upstream_keep(struct upstream *upstream);
-/* Closes it; `is_failure` counts against the target. Freed at the end of the turn. */
+/* Closes it; `is_failure` counts against the target of its exchange (proxy/health.h). Freed at the
+ * end of the turn. */
 void upstream_close(struct upstream *upstream, bool is_failure);
 /* Closes all idle connections: their descriptors are wanted. */
 void upstream_shed(struct worker *worker);

@@ -21,7 +21,9 @@
 
 #define SHIFTED_TURN_MS 100 /* how often a loop looks when a test moves the clock */
 #define DESCRIPTORS_MOST (1u << 24) /* a limit may be "infinity" */
-#define DESCRIPTORS_KEPT 128 /* for everything that is not traffic */
+#define DESCRIPTORS_KEPT 128 /* for everything that is not traffic, probes apart */
+#define PROBES_SHARE 16 /* of all descriptors: at 20,000 as many as 3,000 hanging targets need */
+#define PROBES_MOST 4096
 
 struct generation_use *generation_use_pin(struct generation_use *use)
 {
@@ -208,15 +210,28 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-void descriptors_init(struct descriptors *descriptors)
+static rlim_t descriptors_all(void)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
-	rlim_t usable, kept;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	usable = limit.rlim_cur < DESCRIPTORS_MOST ? limit.rlim_cur : DESCRIPTORS_MOST;
-	kept = usable / 4 < DESCRIPTORS_KEPT ? usable / 4 : DESCRIPTORS_KEPT;
+	return limit.rlim_cur < DESCRIPTORS_MOST ? limit.rlim_cur : DESCRIPTORS_MOST;
+}
+
+uint32_t descriptors_of_probes(void)
+{
+	rlim_t share = descriptors_all() / PROBES_SHARE;
+
+	return share < 8 ? 8 : share > PROBES_MOST ? PROBES_MOST : (uint32_t)share;
+}
+
+void descriptors_init(struct descriptors *descriptors)
+{
+	rlim_t usable = descriptors_all();
+	rlim_t kept = usable / 4 < DESCRIPTORS_KEPT ? usable / 4 : DESCRIPTORS_KEPT;
+
 	usable -= kept;
+	usable -= descriptors_of_probes() < usable / 2 ? descriptors_of_probes() : usable / 2;
 	/* A client that asks at once takes its target's descriptor before the next one is accepted,
 	 * so the reserve is only for those that were silent until now. */
 	descriptors->roof = (uint32_t)(usable - usable / 16);
@@ -230,6 +245,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.bank = setup->bank,
 		.regions = setup->regions,
 		.sessions = setup->sessions,
+		.health = setup->health,
 		.counters = setup->regions->counters[setup->index],
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,

@@ -21,6 +21,7 @@
 #include "proxy/upstream.h"
 #include "sticky/policy.h"
 
+struct health; /* proxy/health.h */
 struct sockets; /* proxy/listener.h: listening sockets on their way from the keeper to the workers
 		 */
 
@@ -39,6 +40,7 @@ struct worker {
 	struct token_box *tokens;
 	struct regions *regions;
 	struct session_table *sessions; /* NULL: nobody is pinned (tests) */
+	struct health *health; /* NULL: failures are not told (tests) */
 	struct counters *counters; /* this worker's column, by listener slot */
 	unsigned bank; /* of the counts of what is open: below REGION_BANKS */
 	struct sockets *sockets;
@@ -90,6 +92,7 @@ struct worker_setup {
 	unsigned bank;
 	struct regions *regions;
 	struct session_table *sessions; /* may be NULL */
+	struct health *health; /* may be NULL */
 	struct sockets *sockets;
 	struct descriptors *descriptors;
 	int done_fd;

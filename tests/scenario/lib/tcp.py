@@ -123,12 +123,14 @@ class Client:
 
 
 class Layer4:
-    """Instance -> TCP or UDP listener -> targets."""
+    """Instance -> TCP or UDP listener -> targets; without health checks unless the test asks for
+    them, so that servers hear its clients alone."""
 
     def __init__(self, setia, servers, protocol="TCP", vip=None, weights=None, **fields):
         self.setia, self.api, self.port = setia, setia.api, free_port()
         self.vip = vip
         self.balancer = setia.load_balancer(**vip) if vip else setia.borrow_balancer()
+        fields.setdefault("HealthCheck", {"HealthSwitch": 0})
         self.listener = self.api.call("CreateListener", LoadBalancerId=self.balancer,
                                       Ports=[self.port], Protocol=protocol,
                                       **fields)["ListenerIds"][0]
