@@ -60,7 +60,8 @@ static enum sticky_verdict sticky_judge(const struct snapshot *snapshot,
 	if (target == SNAPSHOT_NONE)
 		return STICKY_GONE;
 	*ret_target = target;
-	return snapshot->targets[target].weight == 0 ? STICKY_DRAINED : STICKY_KEPT;
+	return snapshot->targets[target].weight == 0 && !rule->keeps_draining ? STICKY_DRAINED
+									      : STICKY_KEPT;
 }
 
 struct sticky_decision sticky_decide(struct token_box *box, const struct snapshot *snapshot,
@@ -101,6 +102,7 @@ const char *sticky_verdict_text(enum sticky_verdict verdict)
 		[STICKY_EXPIRED] = "expired",
 		[STICKY_GONE] = "gone",
 		[STICKY_DRAINED] = "drained",
+		[STICKY_DEAD] = "dead",
 		[STICKY_FOREIGN] = "foreign",
 		[STICKY_FORGED] = "forged",
 		[STICKY_UNKNOWN_KEY] = "unknown_key",

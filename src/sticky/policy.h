@@ -14,7 +14,8 @@ enum sticky_verdict {
 	STICKY_KEPT, /* go to `target` */
 	STICKY_EXPIRED, /* idle longer than the rule allows, or stamped in the future */
 	STICKY_GONE, /* names a target that the rule no longer has */
-	STICKY_DRAINED, /* names a target of weight 0 */
+	STICKY_DRAINED, /* names a target of weight 0, and the rule's DrainPolicy is MOVE */
+	STICKY_DEAD, /* names a target that is down: sticky_lose() */
 	STICKY_FOREIGN, /* sealed for another rule */
 	STICKY_FORGED, /* does not open with its key */
 	STICKY_UNKNOWN_KEY, /* its key is not (or no longer) in the ring */
@@ -25,8 +26,8 @@ enum sticky_verdict {
 
 struct sticky_decision {
 	enum sticky_verdict verdict;
-	uint32_t target; /* row in snapshot->targets when STICKY_KEPT or STICKY_DRAINED, else
-			    SNAPSHOT_NONE */
+	uint32_t target; /* row in snapshot->targets when STICKY_KEPT, STICKY_DRAINED or
+			    STICKY_DEAD, else SNAPSHOT_NONE */
 	uint32_t stamp_s; /* from the token, when it opened */
 	bool must_issue; /* the answer carries Set-Cookie: not kept, or the stamp is a second old */
 };
@@ -39,6 +40,16 @@ struct sticky_decision {
 struct sticky_decision sticky_decide(struct token_box *box, const struct snapshot *snapshot,
 				     const struct snapshot_rule *rule, struct bytes value,
 				     unsigned count, int64_t now_s);
+
+/* The target of a decision STICKY_KEPT cannot be used (SP-46): another one is to be found, and the
+ * client pinned there. Other decisions stay. */
+static inline void sticky_lose(struct sticky_decision *decision)
+{
+	if (decision->verdict != STICKY_KEPT)
+		return;
+	decision->verdict = STICKY_DEAD;
+	decision->must_issue = true;
+}
 
 /* The row of the rule's target with this number, or SNAPSHOT_NONE. */
 uint32_t sticky_find_target(const struct snapshot *snapshot, const struct snapshot_rule *rule,

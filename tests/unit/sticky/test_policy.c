@@ -134,7 +134,36 @@ static void test_drained(void **state)
 	assert_int_equal(decision.target, 1);
 	/* Expired comes first: what an old cookie names does not matter. */
 	expect_turn(decide(&(struct token){ 100, 15, NOW }, NOW + EXPIRE + 1), STICKY_EXPIRED);
+	/* DrainPolicy KEEP: until it expires. */
+	rules[0].keeps_draining = 1;
+	decision = decide(&(struct token){ 100, 15, NOW }, NOW + EXPIRE);
+	assert_int_equal(decision.verdict, STICKY_KEPT);
+	assert_int_equal(decision.target, 1);
+	assert_true(decision.must_issue);
+	expect_turn(decide(&(struct token){ 100, 15, NOW }, NOW + EXPIRE + 1), STICKY_EXPIRED);
+	rules[0].keeps_draining = 0;
 	targets[1].weight = 10;
+}
+
+/* SP-46. */
+static void test_lost(void **state)
+{
+	struct sticky_decision decision = decide(&(struct token){ 100, 15, NOW }, NOW);
+
+	sticky_lose(&decision);
+	assert_int_equal(decision.verdict, STICKY_DEAD);
+	assert_int_equal(decision.target, 1);
+	assert_true(decision.must_issue);
+	/* Nobody loses what they do not have. */
+	decision = decide(&(struct token){ 100, 15, NOW }, NOW + EXPIRE + 1);
+	sticky_lose(&decision);
+	expect_turn(decision, STICKY_EXPIRED);
+	rules[0].session_expire_s = 0;
+	decision = decide(&(struct token){ 100, 15, NOW }, NOW);
+	sticky_lose(&decision);
+	assert_int_equal(decision.verdict, STICKY_OFF);
+	assert_false(decision.must_issue);
+	rules[0].session_expire_s = EXPIRE;
 }
 
 /* SP-30, SP-38, SP-50. */
@@ -234,11 +263,11 @@ static void test_texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept),    cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_future),  cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_drained), cmocka_unit_test(test_without_token),
-		cmocka_unit_test(test_keys),    cmocka_unit_test(test_find),
-		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_kept),          cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_future),        cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_drained),       cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_without_token), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_find),          cmocka_unit_test(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, box_make, box_drop);
