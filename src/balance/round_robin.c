@@ -10,30 +10,33 @@
 /* A target's place that is not in the other generation (or gets no turns there). */
 #define GONE UINT16_MAX
 
-static bool is_tried(uint32_t row, const uint32_t *tried, size_t tried_count)
-{
-	for (size_t i = 0; i < tried_count; i++) {
-		if (tried[i] == row)
-			return true;
-	}
-	return false;
-}
-
-uint32_t round_robin_choose(const struct snapshot *snapshot, const struct snapshot_rule *rule,
-			    uint64_t turn, const uint32_t *tried, size_t tried_count)
+uint32_t round_robin_gap(const struct snapshot *snapshot, const struct snapshot_rule *rule,
+			 uint64_t turn, const struct left_out *out)
 {
 	const uint16_t *turns = snapshot->turns + rule->turns.first;
 	uint32_t period = rule->turns.count;
 	uint32_t at = period > 0 ? (uint32_t)(turn % period) : 0;
 
 	for (uint32_t i = 0; i < period; i++) {
-		uint32_t row = rule->targets.first + turns[at];
-
-		if (!is_tried(row, tried, tried_count))
-			return row;
+		if (!left_out_has(out, turns[at]))
+			return i;
 		at = at + 1 == period ? 0 : at + 1;
 	}
-	return SNAPSHOT_NONE;
+	return 0;
+}
+
+uint32_t round_robin_choose(const struct snapshot *snapshot, const struct snapshot_rule *rule,
+			    uint64_t turn, const struct left_out *out)
+{
+	const uint16_t *turns = snapshot->turns + rule->turns.first;
+	uint32_t period = rule->turns.count;
+	uint32_t at;
+
+	if (!period)
+		return SNAPSHOT_NONE;
+	at = (uint32_t)(turn % period) + round_robin_gap(snapshot, rule, turn, out);
+	at = turns[at >= period ? at - period : at];
+	return left_out_has(out, at) ? SNAPSHOT_NONE : rule->targets.first + at;
 }
 
 /* One rule in one generation. */

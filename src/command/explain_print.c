@@ -108,7 +108,7 @@ static void explain_print_turns(FILE *out, const struct snapshot *snapshot,
 	uint32_t period = rule->turns.count, count = 0;
 
 	for (uint32_t turn = 0; turn < period; turn++) {
-		uint32_t row = round_robin_choose(snapshot, rule, turn, NULL, 0);
+		uint32_t row = round_robin_choose(snapshot, rule, turn, NULL);
 		uint32_t at = row - rule->targets.first;
 
 		if (row == SNAPSHOT_NONE || at >= LIMIT_TARGETS_PER_RULE)

@@ -6,10 +6,11 @@
  */
 #include "proxy/connection.h"
 
-#include "balance/balance.h"
 #include "http/cookie.h"
 #include "http/edit.h"
 #include "model/route.h"
+#include "model/words.h"
+#include "proxy/health.h"
 
 static const struct snapshot *exchange_snapshot(const struct exchange *exchange)
 {
@@ -34,6 +35,7 @@ static void sticky_count(const struct exchange *exchange)
 		[STICKY_EXPIRED] = COUNTER_SESSION_EXPIRED,
 		[STICKY_GONE] = COUNTER_SESSION_GONE,
 		[STICKY_DRAINED] = COUNTER_SESSION_DRAINED,
+		[STICKY_DEAD] = COUNTER_SESSION_DEAD,
 		[STICKY_FOREIGN] = COUNTER_SESSION_INVALID,
 		[STICKY_FORGED] = COUNTER_SESSION_INVALID,
 		[STICKY_UNKNOWN_KEY] = COUNTER_SESSION_INVALID,
@@ -68,24 +70,74 @@ enum cause choose_rule(struct exchange *exchange, const char *head)
 			snapshot_bytes(snapshot, exchange_rule(exchange)->cookie_name), &value);
 	exchange->sticky = sticky_decide(worker->tokens, snapshot, exchange_rule(exchange), value,
 					 count, worker->session_s);
+	if (exchange->sticky.verdict == STICKY_KEPT &&
+	    !health_is_up(worker->regions, exchange_rule(exchange),
+			  &snapshot->targets[exchange->sticky.target]))
+		sticky_lose(&exchange->sticky);
 	sticky_count(exchange);
 	return CAUSE_NONE;
 }
 
+/*
+ * A request that outlives its generation (a tunnel may for days) may find its target's slot in
+ * other hands; those found it empty (generation.c).
+ */
+static bool owns_slot(const struct exchange *exchange, const struct snapshot_target *target)
+{
+	const struct worker *worker = exchange->client->worker;
+
+	return exchange->use == worker->current ||
+	       atomic_load_explicit(&worker->regions->health[target->slot].number,
+				    memory_order_relaxed) == target->number;
+}
+
+void choose_end(struct exchange *exchange)
+{
+	const struct snapshot_target *target;
+
+	if (exchange->counted == SNAPSHOT_NONE)
+		return;
+	target = &exchange_snapshot(exchange)->targets[exchange->counted];
+	if (owns_slot(exchange, target))
+		target_count_take(exchange->client->worker, target->slot);
+	exchange->counted = SNAPSHOT_NONE;
+}
+
+static void choose_count(struct exchange *exchange, uint32_t row)
+{
+	const struct snapshot_target *target;
+
+	if (row == SNAPSHOT_NONE || exchange_rule(exchange)->scheduler != SCHEDULER_LEAST_CONN)
+		return;
+	target = &exchange_snapshot(exchange)->targets[row];
+	if (!owns_slot(exchange, target))
+		return;
+	target_count_add(exchange->client->worker, target->slot);
+	exchange->counted = row;
+}
+
 uint32_t choose_target(struct exchange *exchange)
 {
-	const struct generation *generation = exchange->use->generation;
+	const struct connection *client = exchange->client;
+	const struct schedule schedule = {
+		.worker = client->worker,
+		.generation = exchange->use->generation,
+		.rule = exchange->rule,
+		.client = { client->ip_text, client->ip_size },
+	};
+	uint32_t row;
 
-	/* Following a cookie takes no turn: newcomers are spread by weight alone. */
-	if (exchange->sticky.verdict == STICKY_KEPT && !exchange->tried_count)
-		return exchange->sticky.target;
-	if (!exchange->has_turn) {
-		exchange->turn = generation_turn(generation, exchange->client->worker->regions,
-						 exchange->rule);
-		exchange->has_turn = true;
+	if (exchange->sticky.verdict == STICKY_KEPT && exchange->tried_count) {
+		sticky_lose(&exchange->sticky);
+		sticky_count(exchange);
 	}
-	return round_robin_choose(&generation->snapshot, exchange_rule(exchange), exchange->turn,
-				  exchange->tried, exchange->tried_count);
+	/* Following a cookie takes no turn: newcomers are spread by weight alone. */
+	if (exchange->sticky.verdict == STICKY_KEPT)
+		return exchange->sticky.target;
+	choose_end(exchange);
+	row = schedule_target(&schedule, exchange->tried, exchange->tried_count, &exchange->turn);
+	choose_count(exchange, row);
+	return row;
 }
 
 int choose_cookie(struct exchange *exchange, char *out, size_t room)

@@ -14,6 +14,7 @@
 #include "http/h1.h"
 #include "proxy/cause.h"
 #include "proxy/listener.h"
+#include "proxy/schedule.h"
 #include "proxy/transfer.h"
 #include "proxy/worker.h"
 
@@ -79,8 +80,8 @@ struct exchange {
 	uint64_t sent; /* bytes to this try's target */
 	uint64_t answered; /* bytes to the client */
 	uint64_t body_size; /* of the request so far, against body_most */
-	uint64_t turn;
-	bool has_turn;
+	uint32_t counted; /* LEAST_CONN: row that it is counted at, or SNAPSHOT_NONE */
+	struct scheduled_turn turn;
 	struct sticky_decision sticky;
 	struct transfer request, response;
 	struct http_scan scan; /* of the response's head */
@@ -138,12 +139,11 @@ enum step answer_redirect_slash(struct connection *connection, const char *head)
 /* choose.c: rule, persistence, turn. */
 const struct snapshot_listener *exchange_listener(const struct exchange *exchange);
 const struct snapshot_rule *exchange_rule(const struct exchange *exchange);
-/* For worker->request with its bytes at `head`: CAUSE_NONE, or why there is no way on. Sets rule
- * and the sticky decision. */
+/* Rule and sticky decision of worker->request, its bytes at `head`; or why there is no way on. */
 enum cause choose_rule(struct exchange *exchange, const char *head);
-/* The next target to try: the cookie's, then by turn, never one twice. SNAPSHOT_NONE when there is
- * none. */
+/* The next target to try: the cookie's, then the scheduler's, never one twice; or SNAPSHOT_NONE. */
 uint32_t choose_target(struct exchange *exchange);
+void choose_end(struct exchange *exchange); /* it is counted nowhere any more */
 /* The Set-Cookie value for the target that answered; 0 when none is due. */
 int choose_cookie(struct exchange *exchange, char *out, size_t room);
 

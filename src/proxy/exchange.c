@@ -23,7 +23,7 @@ struct exchange *exchange_new(struct connection *connection)
 	exchange->client = connection;
 	exchange->use = generation_use_pin(worker->current);
 	exchange->listener = connection->listener->row;
-	exchange->rule = exchange->target = SNAPSHOT_NONE;
+	exchange->rule = exchange->target = exchange->counted = SNAPSHOT_NONE;
 	exchange->sticky.target = SNAPSHOT_NONE;
 	connection->exchange = exchange;
 	return exchange;
@@ -40,6 +40,7 @@ void exchange_end(struct exchange *exchange)
 		upstream_close(exchange->upstream, false);
 	transfer_done(&exchange->request, &connection->worker->buffers);
 	transfer_done(&exchange->response, &connection->worker->buffers);
+	choose_end(exchange);
 	generation_use_unpin(exchange->use);
 	connection->exchange = NULL;
 	free(exchange);
@@ -246,7 +247,7 @@ enum step exchange_fail(struct exchange *exchange, int error)
 
 	if (!was_reused)
 		failure_count(exchange, cause);
-	upstream_close(exchange->upstream, !was_reused && cause != CAUSE_NO_ROOM);
+	upstream_close(exchange->upstream, !was_reused);
 	exchange->upstream = NULL;
 	if (exchange->has_response)
 		return STEP_CLOSE;

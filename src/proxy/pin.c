@@ -5,8 +5,7 @@
  */
 #include "proxy/pin.h"
 
-#include "balance/balance.h"
-#include "model/words.h"
+#include "proxy/health.h"
 #include "proxy/worker.h"
 #include "sticky/policy.h"
 
@@ -57,6 +56,20 @@ static void pin_begin(const struct view *view, const struct proxy_listener *list
 					   view->snapshot->listeners[listener->row].session_epoch);
 }
 
+/* What a pin to this row is worth now: SP-44..SP-47. */
+static enum counter pin_verdict(const struct view *view, uint32_t row)
+{
+	const struct snapshot_target *target;
+
+	if (row == SNAPSHOT_NONE)
+		return COUNTER_SESSION_GONE;
+	target = &view->snapshot->targets[row];
+	if (!target->weight && !view->rule->keeps_draining)
+		return COUNTER_SESSION_DRAINED;
+	return health_is_up(view->worker->regions, view->rule, target) ? COUNTER_SESSION_KEPT
+								       : COUNTER_SESSION_DEAD;
+}
+
 /* The row of the target that the client is pinned to, if it may have it. *ret_instead_of: the one
  * it may not have any more. */
 static uint32_t pin_follow(const struct view *view, const struct address *client,
@@ -71,12 +84,7 @@ static uint32_t pin_follow(const struct view *view, const struct address *client
 				   (uint32_t)view->worker->session_s, &number)) {
 	case SESSION_ALIVE:
 		row = sticky_find_target(view->snapshot, view->rule, number);
-		if (row == SNAPSHOT_NONE)
-			verdict = COUNTER_SESSION_GONE;
-		else if (!view->snapshot->targets[row].weight)
-			verdict = COUNTER_SESSION_DRAINED;
-		else
-			verdict = COUNTER_SESSION_KEPT;
+		verdict = pin_verdict(view, row);
 		break;
 	case SESSION_EXPIRED:
 		verdict = COUNTER_SESSION_EXPIRED;
@@ -90,21 +98,6 @@ static uint32_t pin_follow(const struct view *view, const struct address *client
 		return row;
 	*ret_instead_of = verdict == COUNTER_SESSION_EXPIRED ? 0 : number;
 	return SNAPSHOT_NONE;
-}
-
-/* Open connections by target, over all workers and both proxies of an upgrade. */
-static void counts_read(const struct view *view, uint32_t *ret_active)
-{
-	const struct regions *regions = view->worker->regions;
-
-	for (uint32_t i = 0; i < view->rule->targets.count; i++) {
-		uint32_t slot = view->snapshot->targets[view->rule->targets.first + i].slot;
-
-		ret_active[i] = 0;
-		for (unsigned bank = 0; bank < REGION_BANKS; bank++)
-			ret_active[i] += atomic_load_explicit(
-				&regions->target_connections[bank][slot], memory_order_relaxed);
-	}
 }
 
 /* Rows of this generation: a target that left it meanwhile is not tried again anyway. */
@@ -122,30 +115,22 @@ static size_t tried_rows(const struct view *view, const struct pin_tries *tries,
 	return count;
 }
 
-static uint32_t schedule(const struct view *view, struct pin_tries *tries)
+static uint32_t pin_schedule(const struct view *view, struct pin_tries *tries)
 {
-	uint32_t active[LIMIT_TARGETS_PER_RULE];
+	const struct schedule schedule = {
+		.worker = view->worker,
+		.generation = view->worker->current->generation,
+		.rule = view->rule_row,
+	};
 	uint32_t tried[L4_CONNECT_TRIES];
 	size_t tried_count = tried_rows(view, tries, tried);
 
-	if (!view->rule->turns.count)
-		return SNAPSHOT_NONE; /* all of weight 0: no turn is used up */
-	if (!tries->has_turn) {
-		tries->turn = generation_turn(view->worker->current->generation,
-					      view->worker->regions, view->rule_row);
-		tries->has_turn = true;
-	}
-	if (view->rule->scheduler != SCHEDULER_LEAST_CONN)
-		return round_robin_choose(view->snapshot, view->rule, tries->turn, tried,
-					  tried_count);
-	counts_read(view, active);
-	return least_conn_choose(view->snapshot, view->rule, tries->turn, active, tried,
-				 tried_count);
+	return schedule_target(&schedule, tried, tried_count, &tries->turn);
 }
 
 static bool is_usable(const struct view *view, const struct pin_tries *tries, uint32_t row)
 {
-	if (row == SNAPSHOT_NONE || !view->snapshot->targets[row].weight)
+	if (pin_verdict(view, row) != COUNTER_SESSION_KEPT)
 		return false;
 	for (uint8_t i = 0; i < tries->count; i++) {
 		if (tries->targets[i] == view->snapshot->targets[row].number)
@@ -187,8 +172,7 @@ static void target_enter(struct worker *worker, struct pin *pin,
 {
 	pin->target = target->number;
 	pin->target_slot = target->slot;
-	atomic_fetch_add_explicit(&worker->regions->target_connections[worker->bank][target->slot],
-				  1, memory_order_relaxed);
+	target_count_add(worker, target->slot);
 }
 
 /* A slot may have been emptied for another owner in between: counts never go below 0. */
@@ -208,7 +192,7 @@ static void target_leave(struct worker *worker, const struct proxy_listener *lis
 			 struct pin *pin)
 {
 	if (pin->target && pin_target_row(listener, pin) != SNAPSHOT_NONE)
-		count_take(&worker->regions->target_connections[worker->bank][pin->target_slot]);
+		target_count_take(worker, pin->target_slot);
 	pin->target = 0;
 }
 
@@ -238,7 +222,7 @@ uint32_t pin_choose(struct worker *worker, const struct proxy_listener *listener
 			row = pin_follow(&view, client, pin, &instead_of);
 	}
 	if (row == SNAPSHOT_NONE) {
-		row = schedule(&view, tries);
+		row = pin_schedule(&view, tries);
 		if (row == SNAPSHOT_NONE) {
 			counter_add(view.counters, COUNTER_NO_TARGET, 1);
 			return SNAPSHOT_NONE;

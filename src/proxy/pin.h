@@ -9,6 +9,7 @@
 
 #include "model/snapshot.h"
 #include "proxy/listener.h"
+#include "proxy/schedule.h"
 #include "sticky/table.h"
 
 struct worker;
@@ -26,9 +27,8 @@ struct pin {
  * in between. */
 struct pin_tries {
 	uint64_t targets[L4_CONNECT_TRIES];
-	uint64_t turn; /* one for all of them, as of an HTTP request's tries */
+	struct scheduled_turn turn;
 	uint8_t count;
-	bool has_turn;
 };
 
 /*

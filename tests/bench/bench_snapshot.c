@@ -57,7 +57,7 @@ static void bench_lookups(const struct snapshot *snapshot, uint32_t http_rules)
 	printf("route_find          %8.1f ns\n", (now_ms() - start) * 1e6 / LOOKUPS);
 	start = now_ms();
 	for (unsigned i = 0; i < LOOKUPS; i++)
-		sum += round_robin_choose(snapshot, rule, sum + i, NULL, 0);
+		sum += round_robin_choose(snapshot, rule, sum + i, NULL);
 	printf("round_robin_choose  %8.1f ns   (%llu)\n", (now_ms() - start) * 1e6 / LOOKUPS,
 	       (unsigned long long)(sum & 1));
 }

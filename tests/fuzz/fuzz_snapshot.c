@@ -93,23 +93,26 @@ static void use_check(const struct snapshot *snapshot, const struct snapshot_rul
 
 static void use_turns(const struct snapshot *snapshot, const struct snapshot_rule *rule)
 {
-	uint32_t tried[3];
-
 	if (rule->slot >= LIMIT_TURNS)
 		abort();
 	for (uint64_t turn = 0; turn < 5; turn++) {
-		size_t count = 0;
+		struct left_out tried = { 0 };
 
-		while (count < 3) {
-			uint32_t row =
-				round_robin_choose(snapshot, rule, turn * 1000003, tried, count);
+		for (int count = 0; count < 3; count++) {
+			uint32_t row = round_robin_choose(snapshot, rule, turn * 1000003, &tried);
+			uint32_t hashed = ip_hash_choose(
+				snapshot, rule, (struct bytes){ (const char *)&turn, 8 }, &tried);
 
+			if ((row == SNAPSHOT_NONE) != (hashed == SNAPSHOT_NONE))
+				abort();
 			if (row == SNAPSHOT_NONE)
 				break;
 			if (row - rule->targets.first >= rule->targets.count ||
-			    snapshot->targets[row].weight == 0)
+			    snapshot->targets[row].weight == 0 ||
+			    hashed - rule->targets.first >= rule->targets.count ||
+			    snapshot->targets[hashed].weight == 0)
 				abort();
-			tried[count++] = row;
+			left_out_add(&tried, row - rule->targets.first);
 		}
 	}
 	for (uint32_t other = 0; other < snapshot->rule_count && other < 4; other++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Least connections against a plain search, over random weights, counts and tries. */
+/* Least connections against a plain search, over random weights, counts and targets left out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,29 +27,29 @@ static void rule_open(struct snapshot *ret, const uint16_t *weights, unsigned co
 }
 
 static uint32_t choose(const struct snapshot *snapshot, uint64_t turn, const uint32_t *active,
-		       const uint32_t *tried, size_t tried_count)
+		       const struct left_out *out)
 {
-	return least_conn_choose(snapshot, snapshot->rules, turn, active, tried, tried_count);
+	return least_conn_choose(snapshot, snapshot->rules, turn, active, out);
 }
 
 static void test_the_lowest_for_its_weight_wins(void **state)
 {
 	const uint16_t weights[] = { 10, 20, 0, 40 };
+	const struct left_out third = { { 1 << 3 } };
 	struct snapshot snapshot;
 
 	rule_open(&snapshot, weights, 4);
 	for (uint64_t turn = 0; turn < 20; turn++) {
-		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 1, 3, 0, 5 }, NULL, 0), 0);
-		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 2, 3, 0, 8 }, NULL, 0), 1);
-		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 2, 4, 0, 7 }, NULL, 0), 3);
-		assert_int_equal(
-			choose(&snapshot, turn, (uint32_t[]){ 2, 4, 0, 7 }, (uint32_t[]){ 3 }, 1),
-			round_robin_choose(&snapshot, snapshot.rules, turn, (uint32_t[]){ 3 }, 1));
+		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 1, 3, 0, 5 }, NULL), 0);
+		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 2, 3, 0, 8 }, NULL), 1);
+		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 2, 4, 0, 7 }, NULL), 3);
+		assert_int_equal(choose(&snapshot, turn, (uint32_t[]){ 2, 4, 0, 7 }, &third),
+				 round_robin_choose(&snapshot, snapshot.rules, turn, &third));
 	}
 	/* Counts beyond 32 bits when multiplied. */
-	assert_int_equal(choose(&snapshot, 0, (uint32_t[]){ UINT32_MAX, UINT32_MAX, 0, UINT32_MAX },
-				NULL, 0),
-			 3);
+	assert_int_equal(
+		choose(&snapshot, 0, (uint32_t[]){ UINT32_MAX, UINT32_MAX, 0, UINT32_MAX }, NULL),
+		3);
 	snapshot_close(&snapshot);
 }
 
@@ -62,7 +62,7 @@ static void test_ties_go_by_turn(void **state)
 
 	rule_open(&snapshot, weights, 3);
 	for (uint64_t turn = 0; turn < 60; turn++)
-		had[choose(&snapshot, turn, active, NULL, 0)]++;
+		had[choose(&snapshot, turn, active, NULL)]++;
 	assert_int_equal(had[0], 10);
 	assert_int_equal(had[1], 30);
 	assert_int_equal(had[2], 20);
@@ -76,20 +76,11 @@ static void test_nobody_is_there(void **state)
 	struct snapshot snapshot;
 
 	rule_open(&snapshot, zeros, 2);
-	assert_int_equal(choose(&snapshot, 0, active, NULL, 0), SNAPSHOT_NONE);
+	assert_int_equal(choose(&snapshot, 0, active, NULL), SNAPSHOT_NONE);
 	snapshot_close(&snapshot);
 	rule_open(&snapshot, zeros, 0);
-	assert_int_equal(choose(&snapshot, 5, active, NULL, 0), SNAPSHOT_NONE);
+	assert_int_equal(choose(&snapshot, 5, active, NULL), SNAPSHOT_NONE);
 	snapshot_close(&snapshot);
-}
-
-static bool is_in(uint32_t row, const uint32_t *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (rows[i] == row)
-			return true;
-	}
-	return false;
 }
 
 static void test_as_a_plain_search(void **state)
@@ -104,20 +95,20 @@ static void test_as_a_plain_search(void **state)
 			weights[i] = (uint16_t)(rand() % 4 ? rand() % (WEIGHT_MOST + 1) : 0);
 		rule_open(&snapshot, weights, count);
 		for (int k = 0; k < 20; k++) {
-			uint32_t active[TARGETS_MOST], tried[2], chosen;
-			size_t tried_count = (size_t)rand() % 3;
+			uint32_t active[TARGETS_MOST], chosen;
+			struct left_out out = { 0 };
 			uint64_t turn = (uint64_t)rand();
 			double best = -1;
 
 			for (unsigned i = 0; i < count; i++)
 				active[i] = (uint32_t)rand() % 50;
-			for (size_t i = 0; i < tried_count; i++)
-				tried[i] = (uint32_t)rand() % count;
-			chosen = choose(&snapshot, turn, active, tried, tried_count);
+			for (int i = rand() % 3; i > 0; i--)
+				left_out_add(&out, (uint32_t)rand() % count);
+			chosen = choose(&snapshot, turn, active, &out);
 			for (unsigned i = 0; i < count; i++) {
 				double load = weights[i] ? (double)active[i] / weights[i] : -1;
 
-				if (load >= 0 && !is_in(i, tried, tried_count) &&
+				if (load >= 0 && !left_out_has(&out, i) &&
 				    (best < 0 || load < best))
 					best = load;
 			}
@@ -126,7 +117,7 @@ static void test_as_a_plain_search(void **state)
 				continue;
 			}
 			assert_true(chosen < count && weights[chosen] > 0);
-			assert_false(is_in(chosen, tried, tried_count));
+			assert_false(left_out_has(&out, chosen));
 			assert_true((double)active[chosen] / weights[chosen] == best);
 		}
 		snapshot_close(&snapshot);

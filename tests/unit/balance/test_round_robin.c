@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Turns over a period, passing over tried targets, and going on after an edit. */
+/* Turns over a period, passing over targets, and going on after an edit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +48,7 @@ static void pool_close(struct pool *pool)
 /* The server of a turn, or -1. */
 static int server_of(const struct pool *pool, uint64_t turn)
 {
-	uint32_t row = round_robin_choose(&pool->snapshot, pool->rule, turn, NULL, 0);
+	uint32_t row = round_robin_choose(&pool->snapshot, pool->rule, turn, NULL);
 
 	return row == SNAPSHOT_NONE ? -1 : (int)(pool->snapshot.targets[row].number - 100);
 }
@@ -80,23 +80,67 @@ static void counts_are_exact_in_any_period(void **state)
 	pool_close(&pool);
 }
 
-static void tried_ones_are_passed_over(void **state)
+static void those_left_out_are_passed_over(void **state)
 {
 	const int weights[] = { 50, 10, 10, 0 };
 	struct pool pool;
-	const uint32_t tried[] = { 1, 0, 2 };
 
 	pool_open(&pool, weights, 4);
 	for (uint64_t turn = 0; turn < 20; turn++) {
-		uint32_t row = round_robin_choose(&pool.snapshot, pool.rule, turn, tried, 1);
+		struct left_out out = { 0 };
+		uint32_t row;
 
+		left_out_add(&out, 1);
+		row = round_robin_choose(&pool.snapshot, pool.rule, turn, &out);
 		assert_true(row == 0 || row == 2);
-		row = round_robin_choose(&pool.snapshot, pool.rule, turn, tried, 2);
+		left_out_add(&out, 0);
+		row = round_robin_choose(&pool.snapshot, pool.rule, turn, &out);
 		assert_int_equal(row, 2);
-		row = round_robin_choose(&pool.snapshot, pool.rule, turn, tried, 3);
+		left_out_add(&out, 2);
+		row = round_robin_choose(&pool.snapshot, pool.rule, turn, &out);
 		assert_int_equal(row, SNAPSHOT_NONE);
+		assert_int_equal(round_robin_gap(&pool.snapshot, pool.rule, turn, &out), 0);
 	}
 	pool_close(&pool);
+}
+
+/*
+ * Who lets the turns of those left out pass gives the others exactly the order they would have
+ * without them, for any weights: a period of the whole order has one period's turns of each.
+ */
+static void gaps_keep_the_shares_of_the_others(void **state)
+{
+	srandom(6);
+	for (unsigned round = 0; round < 200; round++) {
+		unsigned count = 2 + (unsigned)random() % 9, had[10] = { 0 };
+		struct left_out out = { 0 };
+		uint64_t turn = (uint64_t)random(), end;
+		int weights[10];
+		struct pool pool;
+
+		for (unsigned i = 0; i < count; i++)
+			weights[i] = 1 + (int)(random() % 20);
+		for (unsigned i = 1; i < count; i++) {
+			if (random() % 3 == 0)
+				left_out_add(&out, i);
+		}
+		pool_open(&pool, weights, count);
+		end = turn + pool.rule->turns.count * 3ull;
+		for (;;) {
+			turn += round_robin_gap(&pool.snapshot, pool.rule, turn, &out);
+			if (turn >= end)
+				break;
+			had[round_robin_choose(&pool.snapshot, pool.rule, turn++, &out)]++;
+		}
+		for (unsigned i = 0; i < count; i++) {
+			unsigned turns = 0;
+
+			for (uint32_t k = 0; k < pool.rule->turns.count; k++)
+				turns += pool.snapshot.turns[pool.rule->turns.first + k] == i;
+			assert_int_equal(had[i], left_out_has(&out, i) ? 0 : turns * 3);
+		}
+		pool_close(&pool);
+	}
 }
 
 static void nobody_has_weight(void **state)
@@ -254,7 +298,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_are_exact_in_any_period),
-		cmocka_unit_test(tried_ones_are_passed_over),
+		cmocka_unit_test(those_left_out_are_passed_over),
+		cmocka_unit_test(gaps_keep_the_shares_of_the_others),
 		cmocka_unit_test(nobody_has_weight),
 		cmocka_unit_test(no_edit_no_move),
 		cmocka_unit_test(small_edits_by_hand),

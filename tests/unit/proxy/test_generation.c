@@ -86,7 +86,7 @@ static uint64_t next(struct generation *generation)
 {
 	const struct snapshot *snapshot = &generation->snapshot;
 	uint64_t turn = generation_turn(generation, regions, 0);
-	uint32_t row = round_robin_choose(snapshot, &snapshot->rules[0], turn, NULL, 0);
+	uint32_t row = round_robin_choose(snapshot, &snapshot->rules[0], turn, NULL);
 
 	return row == SNAPSHOT_NONE ? 0 : snapshot->targets[row].number;
 }
