@@ -59,8 +59,9 @@ struct datagram_batch *datagram_batch_free(struct datagram_batch *batch);
 unsigned datagram_room(const struct datagram_batch *batch);
 /*
  * Takes up to `most` waiting datagrams in, behind those that the batch already holds. Returns how
- * many; *ret is the first. -EAGAIN when none waits; -errno, which on a socket of datagram_open()
- * may be an older datagram's fate (datagram_error()).
+ * many; *ret is the first. With `most` 1 it does not tell the address of ours. -EAGAIN when none
+ * waits; -errno, which on a socket of datagram_open() may be an older datagram's fate
+ * (datagram_error()).
  */
 int datagram_receive(struct datagram_batch *batch, int fd, unsigned most, struct datagram **ret);
 /* Puts a datagram of this batch up for sending; `from` may be NULL. At most one a received one. */

@@ -611,6 +611,7 @@ def test_iperf3(setia, make_udp, way):
         assert "error" not in got, got["error"]
         total = got["end"]["sum"]
         assert total["packets"] > 3000 / SLOW
-        assert total["lost_percent"] < 2, total
+        assert total["lost_percent"] < 2 * SLOW, total  # in buffers of sockets, when it is late
+        assert counters(setia, listener)["udp_dropped"] == 0
     finally:
         iperf.stop()

@@ -73,7 +73,7 @@ static struct datagram *receive(int fd, int count)
 		int more;
 
 		assert_int_equal(poll(&waiting, 1, 2000), 1);
-		more = datagram_receive(batch, fd, (unsigned)(count - got), &datagrams);
+		more = datagram_receive(batch, fd, DATAGRAM_BATCH, &datagrams);
 		assert_true(more > 0);
 		if (!got)
 			first = datagrams;
@@ -132,6 +132,32 @@ static void test_every_size_both_ways(void **state)
 {
 	echo_sizes("127.0.0.1", LARGEST_IPV4);
 	echo_sizes("::1", LARGEST_IPV6);
+}
+
+static void test_one_at_a_time(void **state)
+{
+	static char data[LARGEST_IPV4];
+	union datagram_address here, there;
+	int near = socket_at("127.0.0.1", &here), far = socket_at("127.0.0.1", &there);
+	const size_t sizes[] = { 0, 5, LARGEST_IPV4 };
+	struct datagram *datagram;
+
+	fill(data, sizeof(data), 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sendto(far, data, sizes[i], 0, &here.any, sizeof(here.ipv4)),
+				 sizes[i]);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(datagram_receive(batch, near, 1, &datagram), 1);
+		assert_int_equal(datagram->size, sizes[i]);
+		assert_false(datagram->is_cut);
+		assert_memory_equal(&datagram->from, &there, sizeof(there));
+		assert_memory_equal(datagram->data, data, sizes[i]);
+	}
+	assert_int_equal(datagram_receive(batch, near, 1, &datagram), -EAGAIN);
+	assert_int_equal(datagram_room(batch), DATAGRAM_BATCH - 3);
+	assert_int_equal(flush(), 0);
+	close(near);
+	close(far);
 }
 
 static void test_none_waits(void **state)
@@ -362,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_size_both_ways, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_none_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mixed_batches_stay_whole_and_in_order, set_up,
 						tear_down),
