@@ -247,7 +247,7 @@ enum step exchange_fail(struct exchange *exchange, int error)
 
 	if (!was_reused)
 		failure_count(exchange, cause);
-	upstream_close(exchange->upstream, !was_reused);
+	upstream_close(exchange->upstream, !was_reused && cause != CAUSE_NO_ROOM);
 	exchange->upstream = NULL;
 	if (exchange->has_response)
 		return STEP_CLOSE;
