@@ -467,5 +467,7 @@ int handover_take(struct keeper *keeper, int fd, char *why, size_t why_size)
 		error = home_resume(&keeper->home, keeper->options.data);
 	if (!error)
 		error = regions_open(keeper->regions_fd, &keeper->regions);
+	if (!error && regions_workers(keeper->regions) != keeper->options.workers)
+		error = -EBADMSG;
 	return error;
 }

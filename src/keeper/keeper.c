@@ -137,7 +137,8 @@ static int keeper_begin(struct keeper *keeper)
 		return error;
 	error = open_signals(keeper);
 	if (!error)
-		error = regions_create(&keeper->home.anchor, &keeper->regions_fd, &keeper->regions);
+		error = regions_create(&keeper->home.anchor, keeper->options.workers,
+				       &keeper->regions_fd, &keeper->regions);
 	if (!error)
 		error = regions_create_sessions(keeper->options.sessions, &keeper->sessions_fd);
 	if (error) {

@@ -212,9 +212,9 @@ static uint64_t sum_of(const struct keeper *keeper, uint32_t slot, enum counter 
 {
 	uint64_t sum = 0;
 
-	for (unsigned worker = 0; worker < keeper->options.workers; worker++)
+	for (unsigned worker = 0; worker < regions_workers(keeper->regions); worker++)
 		sum += atomic_load_explicit(
-			&keeper->regions->counters[worker][slot].values[counter],
+			&keeper->regions->columns[worker].counters[slot].values[counter],
 			memory_order_relaxed);
 	return sum;
 }

@@ -187,7 +187,13 @@ int keeper_check_upgrade(const struct run_options *options, char *why, size_t wh
 			 error == -EBADMSG ? "it is of another version" : strerror(-error));
 		return error;
 	}
+	if (regions_workers(regions) != options->workers)
+		error = -EBADMSG;
 	regions_close(regions);
+	if (error) {
+		snprintf(why, why_size, "the shared region: it is for another number of workers");
+		return error;
+	}
 	if (fcntl(CHECK_SNAPSHOT_FD, F_GETFD) < 0)
 		return 0;
 	error = snapshot_open(CHECK_SNAPSHOT_FD, true, &snapshot, text, sizeof(text));

@@ -43,23 +43,58 @@ static int64_t memory_size(int fd)
 	return seals < 0 || (seals & REGIONS_SEALS) != REGIONS_SEALS ? -EBADMSG : status.st_size;
 }
 
-/* NULL with errno. */
-static struct regions *regions_map(int fd, int protection)
-{
-	void *memory = mmap(NULL, sizeof(struct regions), protection, MAP_SHARED, fd, 0);
+/* What this process knows of its mapping, in a page of its own before it: what stands in the region
+ * itself can be written by a proxy, and the keeper must not believe it. */
+struct mapping {
+	size_t size; /* of the region */
+	unsigned workers;
+};
 
-	return memory == MAP_FAILED ? NULL : memory;
+static size_t region_size(unsigned workers)
+{
+	return sizeof(struct regions) + workers * sizeof(struct region_column);
 }
 
-int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct regions **ret)
+static struct mapping *mapping_of(const struct regions *regions)
+{
+	return (struct mapping *)((char *)regions - sysconf(_SC_PAGESIZE));
+}
+
+/* NULL with errno. */
+static struct regions *regions_map(int fd, int protection, unsigned workers)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = region_size(workers);
+	char *all = mmap(NULL, page + size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (all == MAP_FAILED)
+		return NULL;
+	if (mmap(all + page, size, protection, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		munmap(all, page + size);
+		return NULL;
+	}
+	*(struct mapping *)all = (struct mapping){ size, workers };
+	return (struct regions *)(all + page);
+}
+
+unsigned regions_workers(const struct regions *regions)
+{
+	return mapping_of(regions)->workers;
+}
+
+int regions_create(const struct clock_anchor *anchor, unsigned workers, int *ret_fd,
+		   struct regions **ret)
 {
 	struct regions *regions;
-	int fd = memory_create("setia-regions", sizeof(struct regions));
-	int error;
+	int fd, error;
 
+	if (!workers || workers > LIMIT_WORKERS)
+		return -EINVAL;
+	fd = memory_create("setia-regions", region_size(workers));
 	if (fd < 0)
 		return fd;
-	regions = regions_map(fd, PROT_READ | PROT_WRITE);
+	regions = regions_map(fd, PROT_READ | PROT_WRITE, workers);
 	if (!regions) {
 		error = -errno;
 		close(fd);
@@ -77,10 +112,13 @@ static int regions_open_as(int fd, int protection, struct regions **ret)
 {
 	struct regions *regions;
 	int64_t size = memory_size(fd);
+	unsigned workers = 1;
 
-	if (size != (int64_t)sizeof(struct regions))
+	while (workers < LIMIT_WORKERS && size > (int64_t)region_size(workers))
+		workers++;
+	if (size != (int64_t)region_size(workers))
 		return size < 0 ? (int)size : -EBADMSG;
-	regions = regions_map(fd, protection);
+	regions = regions_map(fd, protection, workers);
 	if (!regions)
 		return -errno;
 	if (regions->magic != REGIONS_MAGIC || regions->version != REGIONS_VERSION) {
@@ -109,7 +147,25 @@ int regions_open_reader(int fd, const struct regions **ret)
 void regions_close(const struct regions *regions)
 {
 	if (regions)
-		munmap((void *)regions, sizeof(*regions));
+		munmap(mapping_of(regions),
+		       (size_t)sysconf(_SC_PAGESIZE) + mapping_of(regions)->size);
+}
+
+void regions_read(const struct regions *regions, enum traffic_kind kind, uint32_t slot,
+		  uint64_t number, uint64_t ret_sums[TRAFFIC_OF_RULE])
+{
+	memset(ret_sums, 0, TRAFFIC_OF_RULE * sizeof(*ret_sums));
+	for (unsigned worker = 0; worker < regions_workers(regions); worker++)
+		traffic_read(&regions->columns[worker].traffic, kind, slot, number, ret_sums);
+}
+
+uint32_t regions_read_open(const struct regions *regions, uint32_t slot, uint64_t number)
+{
+	uint32_t sum = 0;
+
+	for (unsigned worker = 0; worker < regions_workers(regions); worker++)
+		sum += traffic_read_open(&regions->columns[worker].traffic, slot, number);
+	return sum;
 }
 
 /* The next run of written bytes within [*at, end); false when there is none. On failure, which only
@@ -127,31 +183,33 @@ static bool next_written(int fd, size_t *at, size_t end, size_t *ret_stop)
 	return *at < end;
 }
 
+/* Zeroes a number in each row of a table that stands at `table`, where pages were ever written.
+ * Pages hold whole numbers of rows. */
+static void column_clear(struct regions *regions, int fd, const void *table, size_t row_size,
+			 size_t rows)
+{
+	const size_t first = (size_t)((const char *)table - (const char *)regions);
+	const size_t end = first + rows * row_size;
+	size_t stop;
+
+	for (size_t at = first; next_written(fd, &at, end, &stop); at = stop) {
+		for (size_t row = (at - first + row_size - 1) / row_size * row_size;
+		     first + row < stop; row += row_size)
+			atomic_store_explicit((_Atomic uint32_t *)((char *)regions + first + row),
+					      0, memory_order_relaxed);
+	}
+}
+
 void regions_clear_bank(struct regions *regions, int fd, unsigned bank)
 {
-	const size_t row = sizeof(regions->listeners[0]);
-	const size_t listeners = offsetof(struct regions, listeners);
-	const size_t targets = offsetof(struct regions, target_connections) +
-			       bank * sizeof(regions->target_connections[0]);
-	size_t at, stop;
-
 	atomic_store_explicit(&regions->open[bank].connections, 0, memory_order_relaxed);
-	/* A row that begins before a hole's end is not among the holes: rows are aligned, and pages
-	 * hold whole numbers of them. */
-	for (at = listeners; next_written(fd, &at, listeners + sizeof(regions->listeners), &stop);
-	     at = stop) {
-		for (size_t i = (at - listeners) / row; i < (stop - listeners + row - 1) / row; i++)
-			atomic_store_explicit(&regions->listeners[i].connections[bank], 0,
-					      memory_order_relaxed);
-	}
-	for (at = targets;
-	     next_written(fd, &at, targets + sizeof(regions->target_connections[0]), &stop);
-	     at = stop) {
-		for (size_t i = (at - targets) / sizeof(uint32_t);
-		     i < (stop - targets) / sizeof(uint32_t); i++)
-			atomic_store_explicit(&regions->target_connections[bank][i], 0,
-					      memory_order_relaxed);
-	}
+	column_clear(regions, fd, &regions->listeners[0].connections[bank],
+		     sizeof(regions->listeners[0]), LIMIT_LISTENERS);
+	column_clear(regions, fd, regions->target_connections[bank],
+		     sizeof(regions->target_connections[0][0]), LIMIT_TARGETS);
+	for (unsigned worker = 0; worker < regions_workers(regions); worker++)
+		column_clear(regions, fd, &regions->columns[worker].traffic.targets[0].open[bank],
+			     sizeof(struct traffic_target), LIMIT_TARGETS);
 }
 
 int regions_create_sessions(uint32_t entries_most, int *ret_fd)

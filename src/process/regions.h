@@ -15,9 +15,10 @@
 #include "model/limits.h"
 #include "process/counters.h"
 #include "process/health_log.h"
+#include "process/traffic.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 6
+#define REGIONS_VERSION 7
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
@@ -84,6 +85,13 @@ struct region_sessions {
 	_Atomic uint32_t is_loaded; /* DIR/sessions was read, or there was nothing to read */
 };
 
+/* What one worker counts: its own, and that of the worker with its index in the other proxy of an
+ * upgrade. */
+struct region_column {
+	struct counters counters[LIMIT_LISTENERS]; /* by listener slot */
+	struct traffic_rows traffic;
+};
+
 struct regions {
 	uint64_t magic;
 	uint32_t version;
@@ -96,7 +104,7 @@ struct regions {
 	_Atomic uint32_t target_connections[REGION_BANKS][LIMIT_TARGETS]; /* by target slot */
 	struct region_health health[LIMIT_TARGETS]; /* by target slot */
 	struct region_health_log health_log;
-	struct counters counters[LIMIT_WORKERS][LIMIT_LISTENERS]; /* by listener slot */
+	struct region_column columns[]; /* regions_workers() of them */
 };
 
 /* What MESSAGE_REGIONS carries beside its descriptors. */
@@ -105,13 +113,21 @@ struct regions_greeting {
 	uint32_t is_alone; /* no other proxy runs */
 };
 
-/* A new region in a memfd (close-on-exec), mapped. -errno. */
-int regions_create(const struct clock_anchor *anchor, int *ret_fd, struct regions **ret);
+/* A new region with columns for so many workers in a memfd (close-on-exec), mapped. -errno. */
+int regions_create(const struct clock_anchor *anchor, unsigned workers, int *ret_fd,
+		   struct regions **ret);
 /* -EBADMSG when it is not ours or of another version. */
 int regions_open(int fd, struct regions **ret);
 /* The same for a descriptor that may only read: nothing can be written through it. */
 int regions_open_reader(int fd, const struct regions **ret);
 void regions_close(const struct regions *regions);
+/* How many columns there are. Known from the mapping's size: no other process can change it. */
+unsigned regions_workers(const struct regions *regions);
+/* The sums over all columns; what the kind has not is 0. */
+void regions_read(const struct regions *regions, enum traffic_kind kind, uint32_t slot,
+		  uint64_t number, uint64_t ret_sums[TRAFFIC_OF_RULE]);
+/* HTTP: connections to the target that are open. */
+uint32_t regions_read_open(const struct regions *regions, uint32_t slot, uint64_t number);
 /* Nobody counts in this bank: what is open in it becomes 0. `fd` is the region's memfd, which tells
  * the pages that were never written: they stay holes. */
 void regions_clear_bank(struct regions *regions, int fd, unsigned bank);

@@ -129,8 +129,8 @@ static void listener_slot_own(struct regions *regions, const struct snapshot_lis
 		atomic_store_explicit(&region->connections[bank], 0, memory_order_relaxed);
 	atomic_store_explicit(&region->second, 0, memory_order_relaxed);
 	atomic_store_explicit(&region->number, listener->number, memory_order_relaxed);
-	for (unsigned worker = 0; owner && worker < LIMIT_WORKERS; worker++) {
-		struct counters *counters = &regions->counters[worker][listener->slot];
+	for (unsigned worker = 0; owner && worker < regions_workers(regions); worker++) {
+		struct counters *counters = &regions->columns[worker].counters[listener->slot];
 
 		for (unsigned i = 0; i < COUNTERS_USED; i++)
 			atomic_store_explicit(&counters->values[i], 0, memory_order_relaxed);

@@ -116,6 +116,8 @@ static int proxy_take_regions(struct proxy *proxy)
 	}
 	memcpy(&greeting, message->payload, sizeof(greeting));
 	result = regions_open(message->fds[0], &proxy->regions);
+	if (result == 0 && regions_workers(proxy->regions) < proxy->options->workers)
+		result = -EBADMSG;
 	if (result == 0)
 		result = proxy_open_table(proxy, message->fds[1], greeting.is_alone);
 	message_close_fds(message);

@@ -246,7 +246,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.regions = setup->regions,
 		.sessions = setup->sessions,
 		.health = setup->health,
-		.counters = setup->regions->counters[setup->index],
+		.counters = setup->regions->columns[setup->index].counters,
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,

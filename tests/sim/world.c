@@ -48,7 +48,7 @@ void world_open(void)
 	int fd;
 
 	log_init("sim", LOG_LEVEL_ERROR, LOG_KEY_VALUE);
-	SIM_MUST(regions_create(&anchor, &fd, &world.regions) == 0);
+	SIM_MUST(regions_create(&anchor, 2, &fd, &world.regions) == 0);
 	close(fd);
 	world.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	SIM_MUST(world.done_fd >= 0);

@@ -83,8 +83,9 @@ static struct keeper *keeper_full(unsigned listeners)
 
 	keeper->home.anchor =
 		(struct clock_anchor){ .boot_id = "b", .offset_s = 5, .last_session_s = 6 };
-	assert_int_equal(
-		regions_create(&keeper->home.anchor, &keeper->regions_fd, &keeper->regions), 0);
+	assert_int_equal(regions_create(&keeper->home.anchor, keeper->options.workers,
+					&keeper->regions_fd, &keeper->regions),
+			 0);
 	assert_int_equal(regions_create_sessions(SESSIONS_LEAST, &keeper->sessions_fd), 0);
 	keeper->home.directory_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	keeper->home.lock_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -260,7 +261,7 @@ static void status_is_sound_json(void **state)
 
 		for (unsigned slot = 0; slot < counts[i]; slot++) {
 			for (unsigned counter = 0; counter < COUNTERS_USED; counter++)
-				counter_add(&keeper->regions->counters[1][slot],
+				counter_add(&keeper->regions->columns[1].counters[slot],
 					    (enum counter)counter, UINT64_MAX / 4);
 		}
 		snprintf(keeper->home.path, sizeof(keeper->home.path), "/a\"b\\c\n\x01");
@@ -294,7 +295,7 @@ static void counters_come_in_pieces(void **state)
 	for (unsigned worker = 0; worker < WORKERS; worker++) {
 		for (unsigned slot = 0; slot < 40; slot++) {
 			for (unsigned counter = 0; counter < COUNTERS_USED; counter += 2)
-				counter_add(&keeper->regions->counters[worker][slot],
+				counter_add(&keeper->regions->columns[worker].counters[slot],
 					    (enum counter)counter, 5);
 		}
 	}

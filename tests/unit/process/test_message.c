@@ -195,7 +195,7 @@ static void regions_round_trip(void **state)
 	struct regions *made, *opened = NULL;
 	int fd;
 
-	assert_int_equal(regions_create(&anchor, &fd, &made), 0);
+	assert_int_equal(regions_create(&anchor, 2, &fd, &made), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(regions_open(fd, &opened), 0);
 	assert_int_equal(opened->anchor.offset_s, 42);

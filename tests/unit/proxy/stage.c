@@ -88,7 +88,7 @@ static void workers_open(void)
 	struct clock_anchor anchor = { .boot_id = "stage", .offset_s = 1700000000 };
 	int fd;
 
-	assert_int_equal(regions_create(&anchor, &fd, &stage.regions), 0);
+	assert_int_equal(regions_create(&anchor, STAGE_WORKERS, &fd, &stage.regions), 0);
 	close(fd);
 	assert_int_equal(regions_create_sessions(SESSIONS_LEAST, &fd), 0);
 	assert_int_equal(regions_open_sessions(fd, &hidden.memory, &hidden.memory_size), 0);
@@ -227,7 +227,7 @@ uint64_t stage_counter(enum counter counter)
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < STAGE_WORKERS; i++)
-		sum += stage.regions->counters[i][stage.listener->slot].values[counter];
+		sum += stage.regions->columns[i].counters[stage.listener->slot].values[counter];
 	return sum;
 }
 

@@ -200,7 +200,7 @@ static int setup(void **state)
 	struct clock_anchor anchor = { .boot_id = "test" };
 	int fd;
 
-	if (regions_create(&anchor, &fd, &regions) < 0)
+	if (regions_create(&anchor, 2, &fd, &regions) < 0)
 		return -1;
 	close(fd);
 	return 0;

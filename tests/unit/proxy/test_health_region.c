@@ -24,7 +24,7 @@ static int begin(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(regions_create(&anchor, &fd, &regions), 0);
+	assert_int_equal(regions_create(&anchor, 2, &fd, &regions), 0);
 	close(fd);
 	sample_init(&sample);
 	listener = sample_listener(&sample, sample_instance(&sample, "127.0.0.1"), 80);

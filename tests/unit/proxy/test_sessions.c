@@ -197,7 +197,7 @@ static struct stage stage_open(bool must_load)
 	struct pollfd wait = { .fd = stage.done_fd, .events = POLLIN };
 	int fd;
 
-	assert_int_equal(regions_create(&anchor, &stage.regions_fd, &stage.regions), 0);
+	assert_int_equal(regions_create(&anchor, 2, &stage.regions_fd, &stage.regions), 0);
 	assert_int_equal(regions_create_sessions(ROOM, &fd), 0);
 	assert_int_equal(regions_open_sessions(fd, &stage.memory, &stage.size), 0);
 	close(fd);
