@@ -27,11 +27,14 @@ function response(status, headers, body)
             home = body
             wrk.headers["Cookie"] = cookie:match("^[^;]+")
             text = wrk.format("GET", "/")
-            -- Requests without the cookie are still under way: one for each connection of a thread.
-            grace = 32
+            -- The other connections' requests without it are still under way, and nothing tells
+            -- their answers apart: between one and two seconds do not count.
+            settled = os.time() + 2
         end
-    elseif grace > 0 then
-        grace = grace - 1
+    elseif settled then
+        if os.time() >= settled then
+            settled = nil
+        end
     elseif body ~= home then
         moved = moved + 1
     end
