@@ -55,6 +55,8 @@ int stream_local(const struct stream *stream, struct address *ret_address);
 /* Asks a silent peer from time to time whether it is still there; one that is not breaks the stream
  * after about two minutes. Four system calls. */
 void stream_keep_probing(struct stream *stream);
+/* The round trip to the peer as the kernel measured it, in microseconds. A system call. -errno. */
+int stream_rtt(const struct stream *stream, uint32_t *ret_us);
 /* No more bytes to the peer (FIN). */
 void stream_finish(struct stream *stream);
 /* The next io_close resets the connection (RST) instead of ending it in order. */

@@ -189,6 +189,17 @@ void stream_keep_probing(struct stream *stream)
 	set_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+int stream_rtt(const struct stream *stream, uint32_t *ret_us)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(stream->source.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return -errno;
+	*ret_us = info.tcpi_rtt;
+	return 0;
+}
+
 void stream_finish(struct stream *stream)
 {
 	shutdown(stream->source.fd, SHUT_WR);

@@ -433,3 +433,9 @@ void exchange_send_stop(struct keeper *keeper, struct child *child, struct messa
 	child->is_asked = true;
 	tell(child, MESSAGE_STOP, 0, &stop, sizeof(stop));
 }
+
+void exchange_send_reopen(struct keeper *keeper)
+{
+	tell(&keeper->proxy, MESSAGE_REOPEN, 0, NULL, 0);
+	tell(&keeper->other, MESSAGE_REOPEN, 0, NULL, 0);
+}

@@ -61,6 +61,7 @@ static int open_signals(struct keeper *keeper)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
 	sigaction(SIGPIPE, &ignore, NULL);
@@ -357,6 +358,8 @@ static void hear_signals(struct keeper *keeper, uint64_t now_ms)
 	while (read(keeper->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap(keeper, now_ms);
+		else if (info.ssi_signo == SIGUSR1)
+			exchange_send_reopen(keeper);
 		else if (info.ssi_signo == SIGUSR2)
 			hear_upgrade_signal(keeper, now_ms);
 		else if (info.ssi_signo != SIGHUP)

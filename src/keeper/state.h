@@ -75,6 +75,8 @@ void exchange_proxy_ended(struct keeper *keeper, uint64_t now_ms);
 /* A proxy came or went: a generation may be in force everywhere now. */
 void exchange_spread_live(struct keeper *keeper, uint64_t now_ms);
 void exchange_send_config(struct keeper *keeper);
+/* The proxies open their access logs again. */
+void exchange_send_reopen(struct keeper *keeper);
 void exchange_send_stop(struct keeper *keeper, struct child *child, struct message_stop stop);
 
 #endif

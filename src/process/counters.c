@@ -63,6 +63,7 @@ static const char *const names[COUNTERS_USED] = {
 	[COUNTER_HTTP_504_SEND] = "http_504_send",
 	[COUNTER_HTTP_CUT] = "http_cut",
 	[COUNTER_HTTP_TUNNEL_IDLE] = "http_tunnel_idle",
+	[COUNTER_ACCESS_LOG_DROPPED] = "access_log_dropped",
 };
 
 const char *counter_name(enum counter counter)

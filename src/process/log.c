@@ -260,23 +260,27 @@ static void line_put_time(struct line *line)
 	line_put_pair(line, "time", text);
 }
 
-/* False when there was no room for it. Other errors have nowhere to be told. */
-static bool line_write(const struct line *line)
+int log_write(const char *lines, size_t size)
 {
 	struct pollfd room = { .fd = settings.fd, .events = POLLOUT };
 	ssize_t written;
 
-	/* A line is smaller than a page: a pipe that has room has room for all of it. */
+	/* Not more than the kernel writes whole: a pipe that has room has room for all of it. */
 	if (settings.sink == SINK_POLLED && poll(&room, 1, 0) == 0)
-		return false;
+		return -EAGAIN;
 	do {
 		if (settings.sink == SINK_SOCKET)
-			written = send(settings.fd, line->text, line->size,
-				       MSG_DONTWAIT | MSG_NOSIGNAL);
+			written = send(settings.fd, lines, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 		else
-			written = write(settings.fd, line->text, line->size);
+			written = write(settings.fd, lines, size);
 	} while (written < 0 && errno == EINTR);
-	return written >= 0 || errno != EAGAIN;
+	return written < 0 ? -errno : 0;
+}
+
+/* False when there was no room for it. Other errors have nowhere to be told. */
+static bool line_write(const struct line *line)
+{
+	return log_write(line->text, line->size) != -EAGAIN;
 }
 
 static void line_begin(struct line *line, enum log_level level, const char *event)

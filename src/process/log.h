@@ -10,6 +10,7 @@
 #define PROCESS_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR = 1, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -30,6 +31,12 @@ const char *log_level_name(enum log_level level);
 void log_event(enum log_level level, const char *event,
 	       ... /* const char *key, const char *value, NULL */) __attribute__((sentinel));
 bool log_is_on(enum log_level level);
+
+/*
+ * Whole lines of another log, at most PIPE_BUF bytes, to the same place in the same manner. 0;
+ * -EAGAIN when there is no room: nothing was written then; -errno.
+ */
+int log_write(const char *lines, size_t size);
 
 /* A number as a value: one of 16 per-thread buffers, good until 16 more are asked for. */
 const char *log_number(int64_t value);

@@ -4,16 +4,16 @@
  * header, a payload and descriptors. The keeper sits in the middle; control and proxy never speak
  * directly.
  *
- * - keeper to proxy: REGIONS, then any of SOCKETS* SNAPSHOT, STOP. SOCKETS carry what this proxy
+ * - keeper to proxy: REGIONS, then any of SOCKETS* SNAPSHOT, REOPEN, STOP. SOCKETS carry what the
  *   process was not yet sent (a new one: all). A pair (listener, worker) that it still holds
  *   replaces the older descriptor; another listener may get a descriptor of the same socket when it
  *   takes over the address. A SNAPSHOT of the generation that it already runs means "sockets that
  *   could not be opened before have come": adopt again, answer LIVE again.
  * - proxy to keeper: LIVE, REFUSED.
  * - control to keeper: PUBLISH.
- * - keeper to control: BINDS, LIVE, REFUSED, CONFIG, STOP. The first message to a new control is
- *   BINDS; its `generation` is the newest one that the keeper holds (0 = none), and what control
- *   publishes must be above it.
+ * - keeper to control: BINDS, REGIONS, LIVE, REFUSED, CONFIG, STOP. The first message to a new
+ * control is BINDS; its `generation` is the newest one that the keeper holds (0 = none), and what
+ * control publishes must be above it.
  */
 #ifndef PROCESS_MESSAGE_H
 #define PROCESS_MESSAGE_H
@@ -27,8 +27,9 @@
 #define MESSAGE_FDS_MOST 128 /* the kernel's own roof is 253 (SCM_MAX_FD) */
 
 enum message_type {
-	MESSAGE_REGIONS = 1, /* fd 0: the shared region, fd 1: the session table's memory
-				(process/regions.h); payload: struct regions_greeting */
+	MESSAGE_REGIONS = 1, /* to a proxy: fd 0: the shared region, fd 1: the session table's
+				memory (process/regions.h); payload: struct regions_greeting. To
+				control: fd 0: the shared region, for reading alone */
 	MESSAGE_SOCKETS, /* payload: struct message_socket[n], fds[n]: listening sockets for the
 			    next SNAPSHOT */
 	MESSAGE_SNAPSHOT, /* `generation`; fd 0: sealed memfd. Listeners without sockets could not
@@ -40,6 +41,7 @@ enum message_type {
 	MESSAGE_BINDS, /* before LIVE of `generation`, and when it changes: struct message_bind[n]:
 			  all listeners that are not open */
 	MESSAGE_CONFIG, /* fd 0: the --config file, opened for reading: apply it */
+	MESSAGE_REOPEN, /* access logs were moved: open them again by their names */
 };
 
 struct message_header {

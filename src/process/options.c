@@ -32,6 +32,7 @@ enum option_name {
 	OPTION_DEFAULT_VIP,
 	OPTION_API_RATE,
 	OPTION_SESSIONS,
+	OPTION_LOG_DIR,
 	OPTION_RESUME,
 };
 
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{ "user", required_argument, NULL, OPTION_USER },
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
+	{ "log-dir", required_argument, NULL, OPTION_LOG_DIR },
 	{ "grace", required_argument, NULL, OPTION_GRACE },
 	{ "default-vip", required_argument, NULL, OPTION_DEFAULT_VIP },
 	{ "api-rate", required_argument, NULL, OPTION_API_RATE },
@@ -64,6 +66,7 @@ static const char usage[] =
 	"  --user NAME         the user that traffic and API run as, when started by root\n"
 	"  --log-level LEVEL   error, warning, info or debug (default info)\n"
 	"  --log-format FORMAT text or json (default text)\n"
+	"  --log-dir DIR       where the files of AccessLog are (default: log in --data)\n"
 	"  --grace SECONDS     how long requests and connections may go on after SIGTERM (default 30), and\n"
 	"                      in the old traffic process after an upgrade (default 3600)\n"
 	"  --sessions N        clients that the source-IP table remembers, 1024 to 100000000 (default\n"
@@ -132,6 +135,8 @@ static const char *take_option(int name, const char *value, struct run_options *
 		return take_path(value, &options->config);
 	case OPTION_USER:
 		return take_path(value, &options->user);
+	case OPTION_LOG_DIR:
+		return take_path(value, &options->log_dir);
 	case OPTION_API:
 		if (address_parse(bytes_of(value), &options->api) || options->api.port == 0)
 			return "must be ADDRESS:PORT, such as 127.0.0.1:9080 or [::1]:9080";
@@ -235,6 +240,7 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 		{ "--data", options->data },
 		{ "--config", options->config },
 		{ "--user", options->user },
+		{ "--log-dir", options->log_dir },
 		{ "--api", text[0] },
 		{ "--default-vip", text[1] },
 		{ "--workers", text[2] },

@@ -16,6 +16,7 @@ struct run_options {
 	const char *data; /* --data DIR, absolute once the keeper started */
 	const char *config; /* --config FILE or NULL */
 	const char *user; /* --user NAME or NULL */
+	const char *log_dir; /* --log-dir DIR or NULL: "log" in `data`; for access logs */
 	struct address api; /* --api, default 127.0.0.1:9080 */
 	struct address default_vip; /* --default-vip, default 0.0.0.0 */
 	unsigned workers; /* --workers, default: cores this process may run on */

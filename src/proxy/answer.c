@@ -55,6 +55,8 @@ static enum step answer_place(struct connection *connection, enum cause cause,
 		exchange = exchange_new(connection);
 		if (exchange && is_head_request(connection))
 			exchange->method = HTTP_HEAD;
+		if (exchange)
+			account_begin_bad(exchange);
 	}
 	if (!exchange)
 		return STEP_CLOSE;
@@ -64,7 +66,7 @@ static enum step answer_place(struct connection *connection, enum cause cause,
 	buffer = buffer_take(stock, location.size + ANSWER_ROOM);
 	if (!buffer)
 		return STEP_CLOSE;
-	worker_request_id(worker, request_id);
+	account_request_id(exchange, request_id);
 	size = http_answer_write(
 		&(struct http_answer){
 			.status = cause_status(cause),
@@ -91,6 +93,7 @@ static enum step answer_place(struct connection *connection, enum cause cause,
 	exchange->response.head_written = 0;
 	transfer_expect(&exchange->response, HTTP_NO_BODY, HTTP_NO_BODY, 0);
 	exchange->has_response = true;
+	exchange->account.status = (uint16_t)cause_status(cause);
 	connection->state = CONNECTION_EXCHANGING;
 	report_answer(exchange, cause, request_id);
 	return STEP_AGAIN;

@@ -116,6 +116,7 @@ void connection_open(struct worker *worker, struct proxy_listener *listener,
 	list_append(&worker->connections, &connection->link);
 	worker_count(worker, 1);
 	connection->ip_size = (uint8_t)address_format_ip(peer, connection->ip_text);
+	account_open(connection, peer->port);
 	connection->state = CONNECTION_ACCEPTED;
 	connection->is_last = worker->is_stopping;
 	wait_for_head(connection);
@@ -183,6 +184,7 @@ static enum step input_look(struct connection *connection)
 	}
 	if (!connection->has_begun) {
 		connection->has_begun = true;
+		connection->account.begun_ms = worker->now_ms;
 		wait_for_head(connection);
 	}
 	size = http_head_scan(buffer_at(input), buffer_used(input), &connection->scan);
@@ -202,6 +204,14 @@ static enum step input_look(struct connection *connection)
 	return STEP_AGAIN;
 }
 
+/* The client is gone before its head was whole. */
+static void head_lost(struct connection *connection)
+{
+	connection_count(connection, COUNTER_CLIENT_RESET);
+	if (connection->has_begun)
+		account_lost(connection);
+}
+
 static enum step request_read(struct connection *connection)
 {
 	struct worker *worker = connection->worker;
@@ -217,7 +227,7 @@ static enum step request_read(struct connection *connection)
 		}
 		if (connection->saw_end) {
 			if (connection->has_begun)
-				connection_count(connection, COUNTER_CLIENT_RESET);
+				head_lost(connection);
 			return STEP_CLOSE;
 		}
 		if (!connection->stream.source.is_readable) {
@@ -234,7 +244,7 @@ static enum step request_read(struct connection *connection)
 		if (got == -EAGAIN)
 			continue;
 		if (got < 0) {
-			connection_count(connection, COUNTER_CLIENT_RESET);
+			head_lost(connection);
 			return STEP_CLOSE;
 		}
 		if (got == 0)

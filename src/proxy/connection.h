@@ -12,7 +12,7 @@
 #define PROXY_CONNECTION_H
 
 #include "http/h1.h"
-#include "proxy/cause.h"
+#include "proxy/account.h"
 #include "proxy/listener.h"
 #include "proxy/schedule.h"
 #include "proxy/transfer.h"
@@ -42,6 +42,7 @@ struct connection {
 	struct buffer *input; /* read and not yet used, or NULL */
 	struct exchange *exchange;
 	struct http_scan scan;
+	struct account_client account;
 	uint32_t requests;
 	uint8_t state;
 	bool has_begun; /* the head being read: its first byte is here */
@@ -59,8 +60,7 @@ struct exchange {
 	uint32_t listener, rule; /* rows; rule may be SNAPSHOT_NONE while there is none */
 	uint32_t target; /* row of the one tried last, or SNAPSHOT_NONE */
 	uint32_t tried[CONNECTION_TRIES];
-	uint8_t tried_count;
-	uint8_t attempts;
+	uint8_t tried_count, attempts;
 	uint8_t method;
 	uint8_t minor; /* of the client */
 	uint8_t informational_count;
@@ -68,8 +68,7 @@ struct exchange {
 	bool may_send_more; /* the client does not know that this is its last request */
 	bool wants_websocket;
 	bool has_response; /* the target's final head is here, or an answer of our own */
-	bool keeps_client;
-	bool keeps_upstream;
+	bool keeps_client, keeps_upstream;
 	bool is_tunnel;
 	bool upstream_broke; /* a write met a reset: an end that is read from here on is none */
 	bool has_answered; /* a first byte of the target's answer is here: no other try */
@@ -80,6 +79,7 @@ struct exchange {
 	uint64_t sent; /* bytes to this try's target */
 	uint64_t answered; /* bytes to the client */
 	uint64_t body_size; /* of the request so far, against body_most */
+	struct account account;
 	uint32_t counted; /* LEAST_CONN: row that it is counted at, or SNAPSHOT_NONE */
 	struct scheduled_turn turn;
 	struct sticky_decision sticky;

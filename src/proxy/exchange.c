@@ -36,6 +36,7 @@ void exchange_end(struct exchange *exchange)
 	if (!exchange)
 		return;
 	connection = exchange->client;
+	account_end(exchange);
 	if (exchange->upstream)
 		upstream_close(exchange->upstream, false);
 	transfer_done(&exchange->request, &connection->worker->buffers);
@@ -107,6 +108,9 @@ static enum cause request_take_input(struct exchange *exchange, size_t head_size
 	connection->input = NULL;
 	exchange->body_size += buffer_used(exchange->request.body);
 	result = transfer_frame(&exchange->request, stock, &connection->input);
+	/* What stands behind it is the next request's. */
+	if (connection->input)
+		exchange->body_size -= buffer_used(connection->input);
 	return result < 0 ? cause_of_body(result) : CAUSE_NONE;
 }
 
@@ -161,6 +165,7 @@ enum step exchange_begin(struct connection *connection)
 	exchange->minor = request->minor;
 	exchange->wants_keepalive = request->is_keepalive && !connection->is_last;
 	exchange->may_send_more = request->is_keepalive;
+	account_begin(exchange, head);
 	exchange->wants_websocket = request->wants_websocket;
 	transfer_expect(&exchange->request, request->framing, request->framing, request->length);
 	exchange->request.drops_trailers = request->names_fields;
@@ -194,6 +199,13 @@ static void failure_count(const struct exchange *exchange, enum cause cause)
 		connection_count(exchange->client, COUNTER_TARGET_RESET);
 }
 
+/* This target is not tried again for this request. */
+static void try_failed(struct exchange *exchange, enum cause cause)
+{
+	exchange->account.tried_status[exchange->tried_count] = (uint16_t)cause_status(cause);
+	exchange->tried[exchange->tried_count++] = exchange->target;
+}
+
 /* Connects to the next target; `cause` is why the one before failed. */
 static enum step exchange_try(struct exchange *exchange, enum cause cause)
 {
@@ -216,6 +228,7 @@ static enum step exchange_try(struct exchange *exchange, enum cause cause)
 			connection_count(connection, COUNTER_RETRIES);
 		exchange->sent = 0;
 		exchange->request.head_written = 0;
+		account_try(exchange);
 		result = upstream_take(worker, target, may_reuse,
 				       !http_method_is_idempotent(exchange->method), exchange,
 				       &exchange->upstream);
@@ -232,7 +245,7 @@ static enum step exchange_try(struct exchange *exchange, enum cause cause)
 		}
 		cause = cause_of_try(result, false);
 		failure_count(exchange, cause);
-		exchange->tried[exchange->tried_count++] = exchange->target;
+		try_failed(exchange, cause);
 		may_reuse = false;
 	}
 	return answer_send(connection, cause ? cause : CAUSE_NO_TARGET);
@@ -256,7 +269,7 @@ enum step exchange_fail(struct exchange *exchange, int error)
 	/* An idle connection that was closed under us says nothing about its target: a fresh one to
 	 * the same. */
 	if (!was_reused)
-		exchange->tried[exchange->tried_count++] = exchange->target;
+		try_failed(exchange, cause);
 	return exchange_try(exchange, cause);
 }
 
@@ -331,10 +344,12 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 		return answer_send(connection, cause_of_body((int)got));
 	if (got <= 0) {
 		/* In the middle of its body. */
-		connection_count(connection, COUNTER_CLIENT_RESET);
+		account_client_left(exchange);
 		return STEP_CLOSE;
 	}
 	exchange->body_size += (uint64_t)got;
+	if (connection->input)
+		exchange->body_size -= buffer_used(connection->input);
 	if (!exchange->is_tunnel && exchange->body_size > exchange_listener(exchange)->body_most)
 		return answer_send(connection, CAUSE_BODY_SIZE);
 	*ret_is_over = false;
@@ -405,7 +420,7 @@ enum step exchange_move(struct exchange *exchange)
 	struct connection *connection = exchange->client;
 
 	if (connection->stream.source.is_broken) {
-		connection_count(connection, COUNTER_CLIENT_RESET);
+		account_client_left(exchange);
 		return STEP_CLOSE; /* nobody is there to answer to */
 	}
 	for (int i = 0; i < ROUNDS_A_TURN; i++) {
@@ -418,6 +433,7 @@ enum step exchange_move(struct exchange *exchange)
 			if (is_over)
 				return sent;
 		}
+		account_move(exchange);
 		answered = response_move(exchange, &is_over);
 		if (is_over)
 			return answered;

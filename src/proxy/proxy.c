@@ -18,6 +18,7 @@
 #include "process/check.h"
 #include "process/log.h"
 #include "process/message.h"
+#include "proxy/access_log.h"
 #include "proxy/health.h"
 #include "proxy/listener.h"
 #include "proxy/sessions.h"
@@ -31,6 +32,7 @@ struct proxy {
 	struct session_table *table;
 	struct sessions *sessions; /* the table's housekeeper */
 	struct health *health;
+	struct access_log *access;
 	struct sockets *sockets;
 	struct worker *workers;
 	unsigned started; /* workers whose thread runs */
@@ -64,16 +66,18 @@ static int proxy_start_workers(struct proxy *proxy, unsigned bank)
 	if (!proxy->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < proxy->options->workers; i++) {
-		result = worker_init(&proxy->workers[i], &(struct worker_setup){
-								 .index = i,
-								 .bank = bank,
-								 .regions = proxy->regions,
-								 .sessions = proxy->table,
-								 .health = proxy->health,
-								 .sockets = proxy->sockets,
-								 .descriptors = &proxy->descriptors,
-								 .done_fd = proxy->done_fd,
-							 });
+		result = worker_init(&proxy->workers[i],
+				     &(struct worker_setup){
+					     .index = i,
+					     .bank = bank,
+					     .regions = proxy->regions,
+					     .sessions = proxy->table,
+					     .access = access_log_ring(proxy->access, i),
+					     .health = proxy->health,
+					     .sockets = proxy->sockets,
+					     .descriptors = &proxy->descriptors,
+					     .done_fd = proxy->done_fd,
+				     });
 		if (result == 0)
 			result = worker_start(&proxy->workers[i]);
 		if (result < 0)
@@ -125,6 +129,15 @@ static int proxy_take_regions(struct proxy *proxy)
 		proxy->health = health_new(proxy->regions);
 		result = proxy->health ? 0 : -ENOMEM;
 	}
+	if (result == 0)
+		result = access_log_start(
+			&(struct access_log_setup){
+				.data = proxy->options->data,
+				.directory = proxy->options->log_dir,
+				.regions = proxy->regions,
+				.workers = proxy->options->workers,
+			},
+			&proxy->access);
 	if (result == 0)
 		result = proxy_start_workers(proxy, greeting.incarnation % REGION_BANKS);
 	return result;
@@ -235,6 +248,10 @@ static int proxy_take_message(struct proxy *proxy)
 	case MESSAGE_STOP:
 		proxy_take_stop(proxy);
 		return 0;
+	case MESSAGE_REOPEN:
+		if (proxy->access)
+			access_log_reopen(proxy->access);
+		return 0;
 	default:
 		message_close_fds(message);
 		log_event(LOG_LEVEL_WARNING, "unknown_message", "type",
@@ -323,6 +340,7 @@ static void proxy_done(struct proxy *proxy)
 	for (unsigned i = 0; i < proxy->started; i++)
 		worker_done(&proxy->workers[i]);
 	free(proxy->workers);
+	access_log_stop(proxy->access);
 	health_free(proxy->health);
 	/* All pins are in the table now. */
 	sessions_stop(proxy->sessions, !proxy->is_replaced);

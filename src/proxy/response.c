@@ -77,6 +77,8 @@ static void tunnel_begin(struct exchange *exchange)
 	transfer_expect(request, HTTP_UNTIL_CLOSE, HTTP_UNTIL_CLOSE, 0);
 	request->body = connection->input; /* the client spoke on before it saw the answer */
 	connection->input = NULL;
+	if (request->body)
+		exchange->body_size += buffer_used(request->body);
 }
 
 /* The final head: from here on the exchange is decided. 0 or -errno. */
@@ -102,6 +104,7 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	if (framing == HTTP_UNTIL_CLOSE)
 		exchange->keeps_client = false;
 	exchange->has_response = true;
+	account_answer(exchange, response->status);
 	health_succeeded(worker->regions,
 			 exchange->use->generation->snapshot.targets[exchange->target].slot);
 	exchange->request.keeps_head = false;
@@ -344,7 +347,7 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 			transfer->body = raw;
 		if (result < 0) {
 			*ret_is_over = true;
-			connection_count(connection, COUNTER_CLIENT_RESET);
+			account_client_left(exchange);
 			return STEP_CLOSE;
 		}
 	}

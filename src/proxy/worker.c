@@ -6,7 +6,6 @@
 #include "proxy/worker.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -65,12 +64,10 @@ void worker_count(struct worker *worker, int change)
 	descriptors_count(worker->descriptors, change);
 }
 
-void worker_request_id(struct worker *worker, char text[17])
+uint64_t worker_request_id(struct worker *worker)
 {
 	/* Odd multiplier: a bijection, so ids do not repeat before 2^64 of them. */
-	uint64_t id = (worker->request_id_seed + ++worker->request_ids) * 0x9e3779b97f4a7c15ull;
-
-	snprintf(text, 17, "%016llx", (unsigned long long)id);
+	return (worker->request_id_seed + ++worker->request_ids) * 0x9e3779b97f4a7c15ull;
 }
 
 void worker_shed(struct worker *worker)
@@ -247,6 +244,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.sessions = setup->sessions,
 		.health = setup->health,
 		.counters = setup->regions->columns[setup->index].counters,
+		.access = setup->access,
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,

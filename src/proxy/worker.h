@@ -22,6 +22,7 @@
 #include "sticky/policy.h"
 
 struct health; /* proxy/health.h */
+struct access_ring; /* proxy/access_ring.h */
 struct sockets; /* proxy/listener.h: listening sockets on their way from the keeper to the workers
 		 */
 
@@ -40,6 +41,7 @@ struct worker {
 	struct token_box *tokens;
 	struct regions *regions;
 	struct session_table *sessions; /* NULL: nobody is pinned (tests) */
+	struct access_ring *access; /* NULL: no requests are logged (tests) */
 	struct health *health; /* NULL: failures are not told (tests) */
 	struct counters *counters; /* this worker's column, by listener slot */
 	unsigned bank; /* of the counts of what is open: below REGION_BANKS */
@@ -64,6 +66,7 @@ struct worker {
 	struct udp *udp; /* proxy/udp.c's; NULL before the first UDP listener */
 	uint64_t request_ids;
 	uint64_t request_id_seed;
+	uint64_t connection_numbers;
 	struct timer pause_timer;
 	struct report report;
 
@@ -93,6 +96,7 @@ struct worker_setup {
 	struct regions *regions;
 	struct session_table *sessions; /* may be NULL */
 	struct health *health; /* may be NULL */
+	struct access_ring *access; /* may be NULL */
 	struct sockets *sockets;
 	struct descriptors *descriptors;
 	int done_fd;
@@ -125,7 +129,7 @@ void worker_bury(struct worker *worker, struct grave *grave, void *memory);
 void worker_shed(struct worker *worker);
 /* A connection came or went. */
 void worker_count(struct worker *worker, int change);
-/* "<16 hex digits>": the name of a request in answers and logs. */
-void worker_request_id(struct worker *worker, char text[17]);
+/* The name of a request; account_request_id() is who asks. */
+uint64_t worker_request_id(struct worker *worker);
 
 #endif
