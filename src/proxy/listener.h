@@ -29,6 +29,7 @@ void sockets_deliver(struct sockets *sockets, uint64_t sequence);
  * (proxy/tcp_adopt.c). */
 struct tcp_changes {
 	uint64_t targets; /* a mark of which ones there are */
+	uint64_t health; /* and of which are down; 0 without RescheduleUnhealthy */
 	uint64_t session; /* time and epoch of persistence */
 	uint32_t idle_timeout_ms;
 	bool resets_deregistered;

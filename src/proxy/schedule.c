@@ -59,7 +59,13 @@ static uint64_t turn_take(const struct schedule *schedule, const struct left_out
 			    turn, &value, found + 1, memory_order_relaxed, memory_order_relaxed))
 			return found + offset;
 	}
-	return generation_turn(generation, regions, schedule->rule);
+	/* One after the other, which nobody can come in between of. */
+	value = generation_turn(generation, regions, schedule->rule);
+	for (uint32_t i = 0;
+	     i < rule->turns.count && round_robin_gap(&generation->snapshot, rule, value, down);
+	     i++)
+		value = generation_turn(generation, regions, schedule->rule);
+	return value;
 }
 
 /* By what is open at each target, over all workers and both proxies of an upgrade. */

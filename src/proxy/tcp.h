@@ -17,6 +17,8 @@ void tcp_open(struct worker *worker, struct proxy_listener *listener, const stru
 	      const struct address *client);
 /* After a generation was adopted: DeregisterTargetRst and the Reschedule switches. */
 void tcp_adopt(struct worker *worker);
+/* Some time passed: RescheduleUnhealthy, where other targets are down than before. */
+void tcp_look_at_health(struct worker *worker);
 /* The worker stops: connections go on until grace_fire. */
 void tcp_close_all(struct worker *worker);
 

@@ -2,12 +2,11 @@
 /*
  * What a new generation does to open TCP connections (SP-48, SP-50): DeregisterTargetRst and the
  * Reschedule switches, and the present time of persistence. Runs on the worker's thread, right
- * after a generation was adopted.
- *
- * RescheduleUnhealthy is decided where the other switches are (cut_of), from the health of the row;
- * until health checks exist every row is healthy.
+ * after a generation was adopted; for RescheduleUnhealthy also when targets went down or came up.
  */
 #include "model/words.h"
+#include "proxy/health.h"
+#include "proxy/reschedule.h"
 #include "proxy/tcp.h"
 #include "proxy/tcp_connection.h"
 #include "proxy/worker.h"
@@ -38,6 +37,15 @@ static uint64_t targets_mark(const struct snapshot *snapshot, const struct snaps
 	return mark;
 }
 
+static uint64_t health_mark(const struct proxy_listener *listener, const struct snapshot *snapshot)
+{
+	const struct snapshot_listener *row = &snapshot->listeners[listener->row];
+
+	if (!row->reschedules_unhealthy)
+		return 0;
+	return reschedule_mark(listener->worker, snapshot, &snapshot->rules[row->rule]);
+}
+
 /* What is to become of a connection now. */
 static enum tcp_cut cut_of(const struct adoption *adoption, const struct tcp_connection *connection)
 {
@@ -55,6 +63,10 @@ static enum tcp_cut cut_of(const struct adoption *adoption, const struct tcp_con
 	if (row->reschedules_zero_weight && target != SNAPSHOT_NONE &&
 	    !adoption->snapshot->targets[target].weight)
 		return TCP_CUT_ZERO_WEIGHT;
+	if (row->reschedules_unhealthy && target != SNAPSHOT_NONE &&
+	    !health_is_up(listener->worker->regions, &adoption->snapshot->rules[row->rule],
+			  &adoption->snapshot->targets[target]))
+		return TCP_CUT_UNHEALTHY;
 	return TCP_CUT_NONE;
 }
 
@@ -113,7 +125,9 @@ static bool changes_take(struct adoption *adoption)
 			   row->session_epoch,
 		.idle_timeout_ms = row->idle_timeout_ms,
 		.resets_deregistered = row->resets_deregistered,
-		.has_switch = row->reschedules_zero_weight || row->reschedules_expand,
+		.has_switch = row->reschedules_zero_weight || row->reschedules_expand ||
+			      row->reschedules_unhealthy,
+		.health = health_mark(listener, adoption->snapshot),
 	};
 	adoption->has_other_targets = now->targets != old.targets;
 	return now->resets_deregistered || now->has_switch || old.resets_deregistered ||
@@ -144,6 +158,20 @@ void tcp_adopt(struct worker *worker)
 		struct proxy_listener *listener = list_entry(link, struct proxy_listener, link);
 
 		if (listener->protocol == PROTOCOL_TCP)
+			listener_adopt(listener, snapshot);
+	}
+}
+
+void tcp_look_at_health(struct worker *worker)
+{
+	const struct snapshot *snapshot = &worker->current->generation->snapshot;
+
+	for (struct list *link = worker->listeners.next; link != &worker->listeners;
+	     link = link->next) {
+		struct proxy_listener *listener = list_entry(link, struct proxy_listener, link);
+
+		if (listener->protocol == PROTOCOL_TCP && listener->row != SNAPSHOT_NONE &&
+		    health_mark(listener, snapshot) != listener->tcp.health)
 			listener_adopt(listener, snapshot);
 	}
 }

@@ -33,7 +33,13 @@ struct tcp_lane {
 };
 
 /* Why a connection is going to be cut (SP-48). */
-enum tcp_cut { TCP_CUT_NONE, TCP_CUT_DEREGISTERED, TCP_CUT_ZERO_WEIGHT, TCP_CUT_EXPAND };
+enum tcp_cut {
+	TCP_CUT_NONE,
+	TCP_CUT_DEREGISTERED,
+	TCP_CUT_ZERO_WEIGHT,
+	TCP_CUT_EXPAND,
+	TCP_CUT_UNHEALTHY,
+};
 
 struct tcp_connection {
 	struct stream client, target;

@@ -3,12 +3,11 @@
  * What a new generation, and the worker's end, do to UDP flows (SP-44, SP-45, SP-48, SP-50): those
  * of a target or listener that is gone end, those of weight 0 go on unless a Reschedule switch says
  * otherwise, times are the present ones. Runs on the worker's thread, right after a generation was
- * adopted.
- *
- * RescheduleUnhealthy is decided where the other switches are (cut_of), from the health of the row;
- * until health checks exist every row is healthy.
+ * adopted, and once a second where RescheduleUnhealthy asks for it (reschedule.h).
  */
 #include "base/hash.h"
+#include "proxy/health.h"
+#include "proxy/reschedule.h"
 #include "proxy/udp.h"
 #include "proxy/udp_life.h"
 #include "proxy/worker.h"
@@ -29,6 +28,7 @@ struct adoption {
 struct row_view {
 	uint64_t targets; /* numbers */
 	uint64_t weights;
+	uint64_t health; /* which ones are down; 0 without RescheduleUnhealthy */
 	uint32_t session_expire_s, session_epoch;
 	uint32_t idle_ms, responses;
 	uint32_t reschedule_start_s, reschedule_interval_s;
@@ -41,7 +41,7 @@ static uint64_t mark_add(uint64_t mark, uint64_t value)
 	return mark ^ mark >> 32;
 }
 
-static struct row_view row_look(const struct snapshot *snapshot,
+static struct row_view row_look(const struct worker *worker, const struct snapshot *snapshot,
 				const struct snapshot_listener *row)
 {
 	const struct snapshot_rule *rule = &snapshot->rules[row->rule];
@@ -62,6 +62,8 @@ static struct row_view row_look(const struct snapshot *snapshot,
 		view.targets = mark_add(view.targets, target->number);
 		view.weights = mark_add(view.weights, target->weight);
 	}
+	if (row->reschedules_unhealthy)
+		view.health = reschedule_mark(worker, snapshot, rule);
 	return view;
 }
 
@@ -74,6 +76,10 @@ static enum udp_cut cut_of(const struct adoption *adoption, const struct udp_flo
 		return UDP_CUT_EXPAND;
 	if (row->reschedules_zero_weight && !adoption->snapshot->targets[target].weight)
 		return UDP_CUT_ZERO_WEIGHT;
+	if (row->reschedules_unhealthy && !health_is_up(adoption->table->listener->worker->regions,
+							&adoption->snapshot->rules[row->rule],
+							&adoption->snapshot->targets[target]))
+		return UDP_CUT_UNHEALTHY;
 	return UDP_CUT_NONE;
 }
 
@@ -136,7 +142,7 @@ static void table_adopt(struct udp_table *table, const struct snapshot *snapshot
 		return;
 	}
 	adoption.row = &snapshot->listeners[table->listener->row];
-	view = row_look(snapshot, adoption.row);
+	view = row_look(table->listener->worker, snapshot, adoption.row);
 	if (table->listener->is_closed && view.idle_ms > QUIET_AT_END_MS)
 		view.idle_ms = QUIET_AT_END_MS;
 	mark = hash_bytes(&view, sizeof(view));

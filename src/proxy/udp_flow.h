@@ -16,7 +16,7 @@
 struct udp_table;
 
 /* Which Reschedule switch is going to end a flow (SP-48). */
-enum udp_cut { UDP_CUT_NONE, UDP_CUT_ZERO_WEIGHT, UDP_CUT_EXPAND };
+enum udp_cut { UDP_CUT_NONE, UDP_CUT_ZERO_WEIGHT, UDP_CUT_EXPAND, UDP_CUT_UNHEALTHY };
 
 struct udp_key {
 	union datagram_address client;
@@ -50,6 +50,12 @@ struct udp_table {
 	uint32_t idle_ms;
 	uint32_t responses; /* answers to each question; 0 = any number */
 };
+
+static inline bool udp_key_equal(const struct udp_key *a, const struct udp_key *b)
+{
+	/* No byte is left unset. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
 
 /* NULL when memory is out. */
 struct udp_table *udp_table_new(uint32_t most);

@@ -15,6 +15,7 @@
 #include "process/log.h"
 #include "proxy/connection.h"
 #include "proxy/listener.h"
+#include "proxy/reschedule.h"
 #include "proxy/tcp.h"
 #include "proxy/udp.h"
 
@@ -113,6 +114,7 @@ static void worker_adopt(struct worker *worker, struct generation *generation, u
 	upstream_forget_gone(worker);
 	tcp_adopt(worker);
 	udp_adopt(worker);
+	reschedule_adopt(worker);
 	generation_use_unpin(old);
 	atomic_store_explicit(&worker->adopted, sequence, memory_order_release);
 	done_tell(worker);
@@ -260,6 +262,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 	list_init(&worker->graves);
 	timer_init(&worker->pause_timer, pause_fire);
 	timer_init(&worker->grace_timer, grace_fire);
+	reschedule_init(worker);
 	report_init(&worker->report);
 	worker_read_clock(worker);
 	timer_wheel_init(&worker->wheel, worker->now_ms);

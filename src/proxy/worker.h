@@ -68,6 +68,7 @@ struct worker {
 	uint64_t request_id_seed;
 	uint64_t connection_numbers;
 	struct timer pause_timer;
+	struct timer health_timer; /* proxy/reschedule.c */
 	struct report report;
 
 	bool is_stopping;

@@ -178,6 +178,19 @@ void stage_publish(void)
 	}
 }
 
+void stage_set_down(unsigned i, bool is_down)
+{
+	unsigned down = 0;
+
+	stage.regions->health[i].is_down = is_down;
+	for (unsigned k = 0; k < stage.listener->target_count; k++)
+		down += stage.regions->health[k].is_down;
+	stage.regions->turns[LIMIT_RULES + stage.listener->slot].down =
+		!down                                 ? REGION_ALL_UP
+		: down < stage.listener->target_count ? REGION_SOME_DOWN
+						      : REGION_ALL_DOWN;
+}
+
 void stage_turn(void)
 {
 	for (int turn = 0; turn < TURNS; turn++) {

@@ -36,6 +36,8 @@ void stage_open_udp(unsigned targets);
 void stage_close(void);
 /* The sample as a new generation, adopted by all workers. */
 void stage_publish(void);
+/* What the checker would write of target i. */
+void stage_set_down(unsigned i, bool is_down);
 /* Some turns of every worker. */
 void stage_turn(void);
 void stage_advance_ms(int64_t ms);
