@@ -260,7 +260,7 @@ static unsigned group_count(const struct datagram_batch *batch, unsigned first, 
 		uint32_t next = outs[i].datagram->size;
 
 		if (!next || next > size || total + next > GROUP_BYTES_MOST ||
-		    memcmp(&outs[i].to, &outs[first].to, sizeof(outs[i].to)) != 0 ||
+		    !datagram_address_equal(&outs[i].to, &outs[first].to) ||
 		    memcmp(&batch->out_locals[i], &batch->out_locals[first],
 			   sizeof(batch->out_locals[i])) != 0)
 			break;

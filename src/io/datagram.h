@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/address.h"
 
@@ -88,6 +89,13 @@ struct datagram_error {
 };
 /* Takes the oldest; false when there is none. */
 bool datagram_error(int fd, struct datagram_error *ret);
+
+static inline bool datagram_address_equal(const union datagram_address *a,
+					  const union datagram_address *b)
+{
+	/* No byte is left unset. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
 
 /* A size for the kernel; 0 for a family that is none. */
 socklen_t datagram_address_size(const union datagram_address *address);

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "proxy/udp_life.h"
 #include "proxy/worker.h"
@@ -70,7 +69,7 @@ static void questions_take(struct udp *udp, struct udp_table *table,
 			continue;
 		}
 		/* They often come in runs. */
-		if (!flow || memcmp(&flow->key, &key, sizeof(key)) != 0)
+		if (!flow || !udp_key_equal(&flow->key, &key))
 			flow = udp_table_find(table, &key);
 		if (!flow)
 			flow = udp_flow_begin(udp, table, &key);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "base/random.h"
@@ -46,16 +45,11 @@ static struct udp_flow **bucket_of(const struct udp_table *table, const struct u
 	return &table->buckets[hash & (table->bucket_count - 1)];
 }
 
-static bool key_equal(const struct udp_key *a, const struct udp_key *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 struct udp_flow *udp_table_find(const struct udp_table *table, const struct udp_key *key)
 {
 	struct udp_flow *flow = *bucket_of(table, key);
 
-	while (flow && !key_equal(&flow->key, key))
+	while (flow && !udp_key_equal(&flow->key, key))
 		flow = flow->next;
 	return flow;
 }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "base/random.h"
@@ -92,10 +91,10 @@ static struct udp_peer *peer_find(struct udp_ports *ports, const union datagram_
 {
 	struct udp_peer *peer = ports->last;
 
-	if (peer && memcmp(&peer->address, address, sizeof(*address)) == 0)
+	if (peer && datagram_address_equal(&peer->address, address))
 		return peer;
 	peer = ports->buckets[bucket_of(ports, address)];
-	while (peer && memcmp(&peer->address, address, sizeof(*address)) != 0)
+	while (peer && !datagram_address_equal(&peer->address, address))
 		peer = peer->next;
 	if (peer)
 		ports->last = peer;
