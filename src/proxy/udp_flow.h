@@ -16,7 +16,7 @@
 struct udp_table;
 
 /* Which Reschedule switch is going to end a flow (SP-48). */
-enum udp_cut { UDP_CUT_NONE, UDP_CUT_ZERO_WEIGHT, UDP_CUT_EXPAND };
+enum udp_cut { UDP_CUT_NONE, UDP_CUT_ZERO_WEIGHT, UDP_CUT_EXPAND, UDP_CUT_UNHEALTHY };
 
 struct udp_key {
 	union datagram_address client;
