@@ -78,7 +78,7 @@ struct exchange {
 	uint8_t client_wait, upstream_wait; /* enum wait_reason: what the timers stand for */
 	uint64_t sent; /* bytes to this try's target */
 	uint64_t answered; /* bytes to the client */
-	uint64_t body_size; /* of the request so far, against body_most */
+	uint64_t body_size; /* of the request so far, as it came */
 	struct account account;
 	uint32_t counted; /* LEAST_CONN: row that it is counted at, or SNAPSHOT_NONE */
 	struct scheduled_turn turn;

@@ -350,7 +350,7 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 	exchange->body_size += (uint64_t)got;
 	if (connection->input)
 		exchange->body_size -= buffer_used(connection->input);
-	if (!exchange->is_tunnel && exchange->body_size > exchange_listener(exchange)->body_most)
+	if (request->payload > exchange_listener(exchange)->body_most)
 		return answer_send(connection, CAUSE_BODY_SIZE);
 	*ret_is_over = false;
 	exchange->client_moved = true;

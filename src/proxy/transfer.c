@@ -124,6 +124,7 @@ static int frame_take(struct transfer *transfer, struct buffer *buffer, struct b
 		if (result < 0)
 			return result;
 		transfer->is_read = transfer->chunked.is_done;
+		transfer->payload += step.payload_size;
 		*ret_rest = begin + (uint32_t)step.consumed;
 		buffer->begin = begin + (uint32_t)step.payload_at;
 		buffer->end = buffer->begin + (uint32_t)step.payload_size;

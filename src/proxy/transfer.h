@@ -29,6 +29,7 @@ struct transfer {
 	bool body_written; /* some of the body went out */
 	uint8_t full_reads; /* in a row: the next one gets a large buffer, then a pipe */
 	uint64_t left; /* HTTP_LENGTH: bytes still to come */
+	uint64_t payload; /* HTTP_CHUNKED: bytes so far, without the chunks' frames */
 	struct http_chunked chunked;
 };
 

@@ -89,6 +89,21 @@ def test_client_max_body_size(make_site, make_backend, content, size, status):
         assert status != 200 or got.text == str(size)
 
 
+def test_client_max_body_size_is_of_the_body_alone(make_site, make_backend):
+    """Tiny chunks take seven times their body's bytes on the wire."""
+    backend = make_backend()
+    backend.script = lambda peer, request: peer.send(answer(str(len(request.body)).encode()))
+    site = make_site([backend])
+    with in_force(site, "client_max_body_size 1M;"), site.connect(timeout=30) as client:
+        client.send(message("POST", "/", [("Transfer-Encoding", "chunked")]))
+        piece = b"1;a\r\nx\r\n" * 65536
+        for _ in range(MIB // 65536):
+            client.send(piece)
+        client.send(b"0\r\n\r\n")
+        got = client.read()
+        assert (got.status, got.text) == (200, str(MIB))
+
+
 def test_client_max_body_size_of_chunks(make_site, make_backend):
     backend = make_backend()
     site = make_site([backend])
