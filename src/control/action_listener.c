@@ -179,12 +179,15 @@ int create_listener(struct call *call)
 static int take_settings(struct call *call, struct listener *listener, struct listener *changed)
 {
 	struct health_check check = listener->health_check;
-	char *name = listener->name;
+	char *name = listener->name, *log = listener->access_log;
 
 	listener->health_check = changed->health_check;
 	changed->health_check = check;
 	listener->name = changed->name;
 	changed->name = name;
+	listener->access_log = changed->access_log;
+	changed->access_log = log;
+	listener->access_log_format = changed->access_log_format;
 	listener->scheduler = changed->scheduler;
 	listener->session_expire_s = changed->session_expire_s;
 	listener->layer4 = changed->layer4;

@@ -196,6 +196,7 @@ static struct rule *copy_settings(const struct rule *from)
 	copy->scheduler = from->scheduler;
 	copy->forward_type = from->forward_type;
 	copy->strips_cookie = from->strips_cookie;
+	copy->keeps_draining = from->keeps_draining;
 	copy->session_expire_s = from->session_expire_s;
 	if (text_set(&copy->domain, from->domain) != 0 || text_set(&copy->url, from->url) != 0 ||
 	    text_set(&copy->cookie_name, from->cookie_name) != 0 ||
@@ -220,6 +221,7 @@ static int take_settings(struct call *call, struct rule *rule, struct rule *chan
 	rule->scheduler = changed->scheduler;
 	rule->forward_type = changed->forward_type;
 	rule->strips_cookie = changed->strips_cookie;
+	rule->keeps_draining = changed->keeps_draining;
 	rule->session_expire_s = changed->session_expire_s;
 	rule->health_check = changed->health_check;
 	changed->health_check = old;

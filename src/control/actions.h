@@ -87,13 +87,14 @@ int delete_rule(struct call *call);
 /* action_target.c, describe_target.c */
 extern const struct field register_targets_fields[], deregister_targets_fields[],
 	modify_target_weight_fields[], modify_target_port_fields[], describe_targets_fields[],
-	describe_target_health_fields[];
+	describe_target_health_fields[], describe_target_health_log_fields[];
 int register_targets(struct call *call);
 int deregister_targets(struct call *call);
 int modify_target_weight(struct call *call);
 int modify_target_port(struct call *call);
 int describe_targets(struct call *call);
-int describe_target_health(struct call *call);
+int describe_target_health(struct call *call); /* describe_health.c */
+int describe_target_health_log(struct call *call); /* extension; describe_health_log.c */
 
 /* action_custom.c, describe_custom.c */
 extern const struct field set_customized_config_fields[], describe_customized_config_list_fields[],

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "control/health_input.h"
+#include "control/shared_fields.h"
 
 enum constant_type { IS_NULL, IS_ZERO, IS_FALSE, IS_EMPTY_TEXT, IS_EMPTY_LIST };
 
@@ -177,16 +178,17 @@ json_t *answer_rule(const struct listener *listener, const struct rule *rule)
 {
 	const char *cookie = *rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT;
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:b, s:o, s:b, s:b, s:s, s:o, s:s, s:s}",
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:b, s:b, s:s, s:o, s:s, s:s}",
 		"LocationId", rule->id, "ListenerId", listener->id, "Domain", rule->domain,
 		"Domains", *rule->domain ? json_pack("[s]", rule->domain) : json_array(), "Url",
 		rule->url, "Scheduler", scheduler_name((enum scheduler)rule->scheduler),
 		"SessionExpireTime", (json_int_t)rule->session_expire_s, "CookieName", cookie,
-		"StripCookie", rule->strips_cookie, "HealthCheck",
-		health_check_answer(&rule->health_check, rule->domain), "DefaultServer",
-		rule_is_default(listener, rule), "Http2", rule->has_http2, "ForwardType",
-		forward_type_name((enum forward_type)rule->forward_type), "CreateTime",
-		answer_time(rule->created_at), "TargetType", "NODE", "QuicStatus", "QUIC_INACTIVE");
+		"StripCookie", rule->strips_cookie, "DrainPolicy", drain_word(rule->keeps_draining),
+		"HealthCheck", health_check_answer(&rule->health_check, rule->domain),
+		"DefaultServer", rule_is_default(listener, rule), "Http2", rule->has_http2,
+		"ForwardType", forward_type_name((enum forward_type)rule->forward_type),
+		"CreateTime", answer_time(rule->created_at), "TargetType", "NODE", "QuicStatus",
+		"QUIC_INACTIVE");
 
 	return ADD_CONSTANTS(object, rule_constants);
 }
@@ -204,11 +206,14 @@ static const struct constant layer7_constants[] = {
 	{ "DeregisterTargetRst", IS_FALSE }, { "AttrFlags", IS_EMPTY_LIST },
 	{ "IdleConnectTimeout", IS_NULL },   { "RescheduleInterval", IS_NULL },
 	{ "RescheduleStartTime", IS_NULL },  { "UdpResponses", IS_NULL },
+	{ "DrainPolicy", IS_NULL },
 };
 
 static const struct constant layer4_constants[] = {
 	{ "Rules", IS_NULL },
 	{ "KeepaliveEnable", IS_NULL },
+	{ "AccessLog", IS_NULL },
+	{ "AccessLogFormat", IS_NULL },
 };
 
 static json_t *answer_rules(const struct listener *listener)
@@ -253,14 +258,15 @@ static json_t *answer_layer4(const struct listener *listener)
 {
 	const struct layer4 *layer4 = &listener->layer4;
 	json_t *object = json_pack(
-		"{s:o, s:s, s:i, s:s, s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:o}", "HealthCheck",
+		"{s:o, s:s, s:i, s:s, s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:o}", "HealthCheck",
 		health_check_answer(&listener->health_check, ""), "Scheduler",
 		scheduler_name((enum scheduler)listener->scheduler), "SessionExpireTime",
 		(int)listener->session_expire_s, "SessionType", "NORMAL", "DeregisterTargetRst",
 		layer4->resets_deregistered, "AttrFlags", answer_flags(layer4), "MaxConn",
 		(int)layer4->max_conn, "MaxCps", (int)layer4->max_cps, "IdleConnectTimeout",
 		(int)layer4->idle_timeout_s, "RescheduleStartTime", layer4->reschedule_start_s,
-		"RescheduleInterval", layer4->reschedule_interval_s, "UdpResponses",
+		"RescheduleInterval", layer4->reschedule_interval_s, "DrainPolicy",
+		drain_word(layer4->keeps_draining), "UdpResponses",
 		listener->protocol == PROTOCOL_UDP ? json_integer(layer4->udp_responses)
 						   : json_null());
 
@@ -269,9 +275,12 @@ static json_t *answer_layer4(const struct listener *listener)
 
 static json_t *answer_layer7(const struct listener *listener)
 {
-	json_t *object =
-		json_pack("{s:o, s:i, s:i, s:i}", "Rules", answer_rules(listener),
-			  "KeepaliveEnable", listener->has_keepalive, "MaxConn", -1, "MaxCps", -1);
+	json_t *object = json_pack(
+		"{s:o, s:i, s:i, s:i, s:s, s:s?}", "Rules", answer_rules(listener),
+		"KeepaliveEnable", listener->has_keepalive, "MaxConn", -1, "MaxCps", -1,
+		"AccessLog", *listener->access_log ? listener->access_log : "off",
+		"AccessLogFormat",
+		access_log_format_name((enum access_log_format)listener->access_log_format));
 
 	return ADD_CONSTANTS(object, layer7_constants);
 }

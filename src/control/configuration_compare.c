@@ -10,6 +10,7 @@
 #include "control/configuration_key.h"
 #include "control/health_input.h"
 #include "control/listener_input.h"
+#include "control/shared_fields.h"
 
 #define BANDWIDTH_DEFAULT 10 /* api.md section 6 */
 
@@ -195,11 +196,17 @@ static int compare_check(const struct checked *it, struct comparison *ret, struc
 static int compare_layer7(const struct plan_listener *it, struct comparison *ret)
 {
 	const struct listener *listener = it->listener;
-	json_t *now = json_pack("{s:s s:i s:i s:s s:s s:s}", "ListenerName", listener->name,
-				"KeepaliveEnable", listener->has_keepalive, "SessionExpireTime", 0,
-				"Scheduler", "WRR", "SessionType", "NORMAL", "TargetType", "NODE");
+	json_t *now = json_pack(
+		"{s:s s:i s:i s:s s:s s:s s:s s:s?}", "ListenerName", listener->name,
+		"KeepaliveEnable", listener->has_keepalive, "SessionExpireTime", 0, "Scheduler",
+		"WRR", "SessionType", "NORMAL", "TargetType", "NODE", "AccessLog",
+		*listener->access_log ? listener->access_log : "off", "AccessLogFormat",
+		access_log_format_name((enum access_log_format)listener->access_log_format));
 
-	return compare(it->input, now, json_pack("{s:i}", "KeepaliveEnable", 1), ret);
+	return compare(it->input, now,
+		       json_pack("{s:i s:s s:s}", "KeepaliveEnable", 1, "AccessLog", "off",
+				 "AccessLogFormat", "brackets"),
+		       ret);
 }
 
 /* What layer 4 has but for its check. */
@@ -209,7 +216,7 @@ static json_t *layer4_json(const struct listener *listener)
 	bool is_udp = listener->protocol == PROTOCOL_UDP;
 
 	return json_pack(
-		"{s:s s:i s:s s:s s:i s:i s:i s:i s:i s:b s:b s:b s:b s:o* s:o*}", "Scheduler",
+		"{s:s s:i s:s s:s s:i s:i s:i s:i s:i s:b s:b s:b s:b s:s s:o* s:o*}", "Scheduler",
 		scheduler_name((enum scheduler)listener->scheduler), "SessionExpireTime",
 		(int)listener->session_expire_s, "SessionType", "NORMAL", "TargetType", "NODE",
 		"IdleConnectTimeout", (int)layer4->idle_timeout_s, "MaxConn", (int)layer4->max_conn,
@@ -218,8 +225,9 @@ static json_t *layer4_json(const struct listener *listener)
 		layer4->resets_deregistered, "RescheduleTargetZeroWeight",
 		layer4->reschedules_zero_weight, "RescheduleUnhealthy",
 		layer4->reschedules_unhealthy, "RescheduleExpandTarget", layer4->reschedules_expand,
-		"ProxyProtocol", is_udp ? NULL : json_boolean(layer4->has_proxy_protocol),
-		"UdpResponses", is_udp ? json_integer(layer4->udp_responses) : NULL);
+		"DrainPolicy", drain_word(layer4->keeps_draining), "ProxyProtocol",
+		is_udp ? NULL : json_boolean(layer4->has_proxy_protocol), "UdpResponses",
+		is_udp ? json_integer(layer4->udp_responses) : NULL);
 }
 
 static int compare_layer4(const struct plan_listener *it, struct comparison *ret,
@@ -255,17 +263,18 @@ int compare_rule(const struct plan_rule *it, struct comparison *ret, struct prob
 	const struct rule *rule = it->rule;
 	const struct checked checked = { it->input, (enum protocol)it->parent->listener->protocol,
 					 rule->domain, &rule->health_check };
-	json_t *now =
-		json_pack("{s:i s:s s:s s:s s:b s:b s:s s:{} s:{}}", "SessionExpireTime",
-			  (int)rule->session_expire_s, "CookieName",
-			  *rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT, "Scheduler",
-			  scheduler_name((enum scheduler)rule->scheduler), "ForwardType",
-			  forward_type_name((enum forward_type)rule->forward_type), "StripCookie",
-			  rule->strips_cookie, "Http2", rule->has_http2, "TargetType", "NODE",
-			  "Certificate", "MultiCertInfo");
-	json_t *defaults = json_pack("{s:i s:s s:s s:s s:b}", "SessionExpireTime", 0, "CookieName",
-				     COOKIE_NAME_DEFAULT, "Scheduler", "WRR", "ForwardType", "HTTP",
-				     "StripCookie", 0);
+	json_t *now = json_pack(
+		"{s:i s:s s:s s:s s:b s:s s:b s:s s:{} s:{}}", "SessionExpireTime",
+		(int)rule->session_expire_s, "CookieName",
+		*rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT, "Scheduler",
+		scheduler_name((enum scheduler)rule->scheduler), "ForwardType",
+		forward_type_name((enum forward_type)rule->forward_type), "StripCookie",
+		rule->strips_cookie, "DrainPolicy", drain_word(rule->keeps_draining), "Http2",
+		rule->has_http2, "TargetType", "NODE", "Certificate", "MultiCertInfo");
+	json_t *defaults =
+		json_pack("{s:i s:s s:s s:s s:b s:s}", "SessionExpireTime", 0, "CookieName",
+			  COOKIE_NAME_DEFAULT, "Scheduler", "WRR", "ForwardType", "HTTP",
+			  "StripCookie", 0, "DrainPolicy", "MOVE");
 	int error = compare(it->input, now, defaults, ret);
 
 	return error ? error : compare_check(&checked, ret, problem);

@@ -22,6 +22,7 @@
 #include "control/publish.h"
 #include "control/server.h"
 #include "process/message.h"
+#include "process/regions.h"
 
 #define REOPEN_MS 2000 /* how often a store that cannot be opened is tried */
 #define REOPEN_DAMAGED_MS 60000 /* a damaged one, when its file stays the same */
@@ -167,6 +168,21 @@ static void stop(struct loop *loop, uint64_t grace_ms)
 	loop->stop_ms = clock_boot_ms() + wait_ms;
 }
 
+/* A second one, of a keeper that was upgraded, takes the place of the first. */
+static void take_regions(struct loop *loop, const struct message *message)
+{
+	const struct regions *regions;
+	int error =
+		message->fd_count == 1 ? regions_open_reader(message->fds[0], &regions) : -EBADMSG;
+
+	if (error != 0) {
+		log_event(LOG_LEVEL_ERROR, "regions_not_opened", "error", log_errno(error), NULL);
+		return;
+	}
+	regions_close(loop->control.regions);
+	loop->control.regions = regions;
+}
+
 static void take_message(struct loop *loop)
 {
 	struct message *message = &loop->message;
@@ -185,6 +201,9 @@ static void take_message(struct loop *loop)
 			close(loop->config);
 		loop->config = message->fds[0];
 		message->fd_count = 0;
+		break;
+	case MESSAGE_REGIONS:
+		take_regions(loop, message);
 		break;
 	case MESSAGE_LIVE:
 	case MESSAGE_BINDS:
@@ -315,6 +334,7 @@ static void loop_close(struct loop *loop)
 	server_close(loop->server);
 	control_close(&loop->control);
 	api_free(loop->api);
+	regions_close(loop->control.regions);
 	if (loop->config >= 0)
 		close(loop->config);
 	if (loop->signals >= 0)

@@ -14,11 +14,12 @@
 #include "model/validate.h"
 
 static const char *const scheduler_words[] = { "WRR", "LEAST_CONN", NULL };
+static const char *const access_log_format_words[] = { "brackets", "json", NULL };
 static const char *const session_type_words[] = { "NORMAL", "QUIC_CID", NULL };
 
-#define ABOUT_CHECK                                                                               \
-	"TCP and UDP; an HTTP listener's checks are set on its rules. Kept and returned; checks " \
-	"are not built yet."
+#define ABOUT_CHECK                                                                                 \
+	"TCP and UDP: how the servers are checked. Default: on. An HTTP listener's checks are set " \
+	"on its rules."
 #define ABOUT_KEEPALIVE                                                                      \
 	"HTTP: connections to servers are kept for further requests. Default 1, unlike the " \
 	"reference, because there is no cloud network in between; 0 is honoured."
@@ -39,9 +40,7 @@ static const char *const session_type_words[] = { "NORMAL", "QUIC_CID", NULL };
 	"on."
 #define ABOUT_ZERO_WEIGHT \
 	"TCP and UDP: connections to a server are reset when its weight becomes 0."
-#define ABOUT_UNHEALTHY                                                                       \
-	"TCP and UDP: connections to a server are reset when it becomes unhealthy; kept and " \
-	"returned until health checks are built."
+#define ABOUT_UNHEALTHY "TCP and UDP: connections to a server are reset when it becomes unhealthy."
 #define ABOUT_EXPAND \
 	"TCP and UDP: connections are reset and spread anew when servers are bound or unbound."
 #define ABOUT_START "TCP and UDP: seconds from the event to the first reset. Default 0."
@@ -61,6 +60,13 @@ static const char *const session_type_words[] = { "NORMAL", "QUIC_CID", NULL };
 #define ABOUT_RESPONSES                                                                          \
 	"Extension on UDP listeners: a flow ends after so many answers of its server, as suits " \
 	"DNS (1). Default 0: it ends by IdleConnectTimeout."
+
+#define ABOUT_LOG                                                                                \
+	"Extension on HTTP listeners: off (default), stderr, or the name of a file below "       \
+	"--log-dir: 1 to 64 characters of A-Z, a-z, 0-9, \".\", \"_\" and \"-\", not beginning " \
+	"with a dot. Listeners may share a file."
+#define ABOUT_LOG_FORMAT \
+	"Extension on HTTP listeners: brackets (default), or json: an object a line."
 
 /* What create and modify take alike. */
 #define SETTING_FIELDS                                                                           \
@@ -92,6 +98,10 @@ static const char *const session_type_words[] = { "NORMAL", "QUIC_CID", NULL };
 		{ "SnatEnable", FIELD_BOOLEAN, FIELD_IGNORED, .about = ABOUT_SNAT },             \
 		{ "UdpResponses", FIELD_INTEGER, .most = UDP_RESPONSES_MOST,                     \
 		  .about = ABOUT_RESPONSES },                                                    \
+		{ "DrainPolicy", FIELD_TEXT, .words = drain_words, .about = ABOUT_DRAIN },       \
+		{ "AccessLog", FIELD_TEXT, .about = ABOUT_LOG },                                 \
+		{ "AccessLogFormat", FIELD_TEXT, .words = access_log_format_words,               \
+		  .about = ABOUT_LOG_FORMAT },                                                   \
 	{                                                                                        \
 		"DataCompressMode", FIELD_TEXT, FIELD_UNSUPPORTED,                               \
 			.neutral = "transparent", .about = "compression is left to the servers." \
@@ -156,6 +166,9 @@ static const struct {
 	{ "RescheduleInterval", ON_LAYER_4, NULL, TCP_AND_UDP },
 	{ "ProxyProtocol", ON_TCP, NULL, "goes with TCP, TCP_SSL and QUIC listeners only." },
 	{ "UdpResponses", ON_UDP, NULL, "goes with UDP listeners only." },
+	{ "DrainPolicy", ON_LAYER_4, "MOVE", ON_RULES },
+	{ "AccessLog", ON_HTTP, "off", "goes with HTTP listeners only." },
+	{ "AccessLogFormat", ON_HTTP, "brackets", "goes with HTTP listeners only." },
 };
 
 static bool asks_for_something(const json_t *value, const char *neutral)
@@ -205,6 +218,7 @@ void listener_defaults(struct listener *listener, enum protocol protocol)
 	listener->protocol = (uint8_t)protocol;
 	listener->scheduler = SCHEDULER_WRR;
 	listener->has_keepalive = !protocol_is_layer4(protocol);
+	listener->access_log_format = protocol_is_layer4(protocol) ? 0 : ACCESS_LOG_BRACKETS;
 	layer4_defaults(&listener->layer4, protocol);
 	health_check_defaults(&listener->health_check, protocol);
 }
@@ -214,6 +228,10 @@ int listener_copy_settings(const struct listener *from, struct listener *to)
 	struct health_check check;
 	int error = health_check_copy(&from->health_check, &check);
 
+	if (error == 0 && text_set(&to->access_log, from->access_log) != 0) {
+		health_check_done(&check);
+		error = -ENOMEM;
+	}
 	if (error != 0)
 		return error;
 	health_check_done(&to->health_check);
@@ -223,7 +241,24 @@ int listener_copy_settings(const struct listener *from, struct listener *to)
 	to->session_expire_s = from->session_expire_s;
 	to->layer4 = from->layer4;
 	to->has_keepalive = from->has_keepalive;
+	to->access_log_format = from->access_log_format;
 	return 0;
+}
+
+static int read_access_log(struct call *call, struct listener *listener)
+{
+	const char *name = input_text(call->input, "AccessLog");
+	const char *format = input_text(call->input, "AccessLogFormat");
+
+	if (format)
+		listener->access_log_format = (uint8_t)access_log_format_of(format);
+	if (!name)
+		return 0;
+	if (strcmp(name, "off") == 0)
+		return text_set(&listener->access_log, "");
+	if (validate_access_log(name, "AccessLog", &call->problem) != 0)
+		return -EINVAL;
+	return text_set(&listener->access_log, name);
 }
 
 static int read_http(struct call *call, struct listener *listener)
@@ -239,7 +274,7 @@ static int read_http(struct call *call, struct listener *listener)
 	}
 	listener->has_keepalive =
 		input_integer(call->input, "KeepaliveEnable", listener->has_keepalive) == 1;
-	return 0;
+	return read_access_log(call, listener);
 }
 
 static void read_flag(const json_t *input, const char *name, bool *flag)
@@ -270,6 +305,7 @@ static int read_layer4(struct call *call, enum protocol protocol, struct layer4 
 	read_flag(input, "RescheduleUnhealthy", &layer4->reschedules_unhealthy);
 	read_flag(input, "RescheduleExpandTarget", &layer4->reschedules_expand);
 	read_flag(input, "ProxyProtocol", &layer4->has_proxy_protocol);
+	drain_read(input, &layer4->keeps_draining);
 	return validate_layer4(layer4, protocol, "", &call->problem);
 }
 

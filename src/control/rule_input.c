@@ -18,7 +18,9 @@ static const char *const forward_words[] = { "HTTP", "HTTPS", "GRPC", "GRPCS", "
 	"(default), or 30 to 3600. Goes with WRR only."
 #define ABOUT_COOKIE \
 	"Name of the persistence cookie, 1 to 64 characters. Default " COOKIE_NAME_DEFAULT "."
-#define ABOUT_SCHEDULER "WRR (default); the others are not built yet."
+#define ABOUT_SCHEDULER                                                                          \
+	"WRR (default); LEAST_CONN: the server with the fewest active requests for its weight; " \
+	"IP_HASH: by the client's address. Only WRR goes with SessionExpireTime."
 #define ABOUT_FORWARD "HTTP, the only one under an HTTP listener."
 #define ABOUT_STRIP \
 	"Extension: true keeps the persistence cookie from the servers. Default false: they see it."
@@ -27,15 +29,16 @@ static const char *const forward_words[] = { "HTTP", "HTTPS", "GRPC", "GRPCS", "
 #define SETTING_FIELDS                                                                         \
 	{ "SessionExpireTime", FIELD_INTEGER, .about = ABOUT_SESSION },                        \
 		{ "HealthCheck", FIELD_OBJECT, .fields = health_check_fields,                  \
-		  .about = "Kept and returned; checks are not built yet." },                   \
+		  .about = "How the servers are checked. Default: on." },                      \
 		{ "Scheduler", FIELD_TEXT, .words = rule_scheduler_words,                      \
 		  .about = ABOUT_SCHEDULER },                                                  \
 		{ "ForwardType", FIELD_TEXT, .words = forward_words, .about = ABOUT_FORWARD }, \
 		{ "TrpcCallee", FIELD_TEXT, FIELD_UNSUPPORTED, .about = NO_TRPC },             \
 		{ "TrpcFunc", FIELD_TEXT, FIELD_UNSUPPORTED, .about = NO_TRPC },               \
 		{ "CookieName", FIELD_TEXT, .about = ABOUT_COOKIE },                           \
+		{ "StripCookie", FIELD_BOOLEAN, .about = ABOUT_STRIP },                        \
 	{                                                                                      \
-		"StripCookie", FIELD_BOOLEAN, .about = ABOUT_STRIP                             \
+		"DrainPolicy", FIELD_TEXT, .words = drain_words, .about = ABOUT_DRAIN          \
 	}
 
 const struct field rule_input_fields[] = {
@@ -141,6 +144,7 @@ static int read_cookie(struct call *call, const json_t *input, const char *prefi
 	const char *name = input_text(input, "CookieName");
 
 	rule->strips_cookie = input_boolean(input, "StripCookie", rule->strips_cookie);
+	drain_read(input, &rule->keeps_draining);
 	if (!name)
 		return 0;
 	if (validate_cookie_name(name, field_below(prefix, "CookieName").text, &call->problem) != 0)
@@ -206,10 +210,10 @@ int rule_check(struct call *call, const struct rule *rule, const char *prefix)
 				   field_below(prefix, "ForwardType").text,
 				   "ForwardType: %s goes with rules of HTTPS listeners only.",
 				   forward_type_name((enum forward_type)rule->forward_type));
-	if (scheduler != SCHEDULER_WRR)
+	if (!check_type_is_built((enum check_type)rule->health_check.type))
 		return problem_set(&call->problem, "UnsupportedOperation",
-				   field_below(prefix, "Scheduler").text,
-				   "Scheduler: %s is not built yet; WRR is.",
-				   scheduler_name(scheduler));
+				   field_below(prefix, "HealthCheck.CheckType").text,
+				   "CheckType: %s checks are not built yet; HTTP is.",
+				   check_type_name((enum check_type)rule->health_check.type));
 	return 0;
 }

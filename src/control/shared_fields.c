@@ -9,6 +9,8 @@ const char *const protocol_words[] = { "TCP", "UDP", "HTTP", "HTTPS", "TCP_SSL",
 const char *const rule_scheduler_words[] = { "WRR", "LEAST_CONN", "IP_HASH", NULL };
 const char *const target_type_words[] = { "NODE", "TARGETGROUP", "TARGETGROUP-V2", NULL };
 
+const char *const drain_words[] = { "MOVE", "KEEP", NULL };
+
 static const char *const ssl_mode_words[] = { "UNIDIRECTIONAL", "MUTUAL", NULL };
 static const char *const ssl_verify_words[] = { "ON", "OPTIONAL", NULL };
 
@@ -45,6 +47,19 @@ const struct field filter_fields[] = {
 	{ "Values", FIELD_TEXT_LIST, FIELD_REQUIRED, .most = 100 },
 	{ 0 },
 };
+
+void drain_read(const json_t *input, bool *keeps_draining)
+{
+	const char *word = input_text(input, "DrainPolicy");
+
+	if (word)
+		*keeps_draining = strcmp(word, "KEEP") == 0;
+}
+
+const char *drain_word(bool keeps_draining)
+{
+	return drain_words[keeps_draining];
+}
 
 const json_t *filter_values(const json_t *input, const char *name)
 {

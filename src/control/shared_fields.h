@@ -8,6 +8,7 @@
 extern const char *const protocol_words[]; /* of listeners */
 extern const char *const rule_scheduler_words[]; /* WRR, LEAST_CONN, IP_HASH */
 extern const char *const target_type_words[]; /* NODE and the target groups */
+extern const char *const drain_words[]; /* MOVE, KEEP */
 
 extern const struct field certificate_fields[];
 extern const struct field multi_certificate_fields[];
@@ -19,7 +20,14 @@ extern const struct field filter_fields[];
 #define ABOUT_LOCATION                                                                           \
 	"The rule of an HTTP listener, loc-xxxxxxxx; or name it by Domain and Url. TCP and UDP " \
 	"listeners have none: their servers are bound to them."
+#define ABOUT_DRAIN                                                                                \
+	"Extension: what becomes of pinned clients of a server of weight 0. MOVE (default): they " \
+	"go to other servers. KEEP: they stay until their persistence ends; it gets no new ones."
 #define ABOUT_DOMAIN "The rule's domain; absent for a rule that answers any host."
+
+/* DrainPolicy of `input`, else *keeps_draining as it is. */
+void drain_read(const json_t *input, bool *keeps_draining);
+const char *drain_word(bool keeps_draining);
 
 /*
  * Which Values a call's Filters give for `name`: NULL when it has no such filter. A borrowed array.

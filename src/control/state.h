@@ -13,6 +13,7 @@
 struct store; /* control/store.h */
 struct keyring; /* control/credential.h: API keys */
 struct publisher; /* control/publish.h */
+struct regions; /* process/regions.h */
 
 struct control {
 	const struct run_options *options;
@@ -21,6 +22,8 @@ struct control {
 	struct model model;
 	struct keyring *keyring;
 	struct publisher *publisher;
+	/* What traffic counts and knows, mapped for reading; NULL until the keeper sent it. */
+	const struct regions *regions;
 	int channel;
 };
 

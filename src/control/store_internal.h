@@ -18,7 +18,7 @@
 #define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
 
 /* *.sql, embedded by the build. */
-extern const char schema_sql[], schema_custom_sql[], schema_layer4_sql[];
+extern const char schema_sql[], schema_custom_sql[], schema_layer4_sql[], schema_extensions_sql[];
 
 enum statement {
 	STATEMENT_GET_NUMBER,

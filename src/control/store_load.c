@@ -267,6 +267,10 @@ static void check_listener(struct row *row, const struct listener *listener)
 					     (enum scheduler)listener->scheduler, "session",
 					     &problem),
 		  &problem);
+	if (*listener->access_log)
+		row_check(row, 13,
+			  validate_access_log(listener->access_log, "access log", &problem),
+			  &problem);
 }
 
 static void read_listener(struct row *row, struct listener *listener)
@@ -291,6 +295,12 @@ static void read_listener(struct row *row, struct listener *listener)
 	set_text(row, 10, is_layer4 ? 0 : LIMIT_DOMAIN, &listener->default_domain);
 	row_health(row, 11, (enum protocol)listener->protocol, &listener->health_check);
 	listener->created_at = row_integer(row, 12, 0, TIME_MOST);
+	set_text(row, 13, is_layer4 ? 0 : LIMIT_FILE_NAME, &listener->access_log);
+	listener->access_log_format =
+		(uint8_t)row_integer(row, 14, 0, is_layer4 ? 0 : ACCESS_LOG_JSON);
+	/* 0: from before there were access logs. */
+	if (!is_layer4 && listener->access_log_format == 0)
+		listener->access_log_format = ACCESS_LOG_BRACKETS;
 	if (row->error == 0)
 		check_listener(row, listener);
 }
@@ -335,6 +345,7 @@ static int load_layer4(struct row *row, void *context)
 		.reschedules_unhealthy = row_integer(row, 10, 0, 1) != 0,
 		.reschedules_expand = row_integer(row, 11, 0, 1) != 0,
 		.has_proxy_protocol = row_integer(row, 12, 0, 1) != 0,
+		.keeps_draining = row_integer(row, 13, 0, 1) != 0,
 	};
 	struct problem problem = { 0 };
 
@@ -375,7 +386,7 @@ static void read_rule(struct row *row, struct rule *rule)
 	rule->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_RULES - 1);
 	set_text(row, 4, LIMIT_DOMAIN, &rule->domain);
 	set_text(row, 5, LIMIT_URL, &rule->url);
-	rule->scheduler = (uint8_t)row_integer(row, 6, SCHEDULER_WRR, SCHEDULER_WRR);
+	rule->scheduler = (uint8_t)row_integer(row, 6, SCHEDULER_WRR, SCHEDULER_IP_HASH);
 	rule->forward_type = (uint8_t)row_integer(row, 7, FORWARD_HTTP, FORWARD_HTTP);
 	rule->has_http2 = row_integer(row, 8, 0, 0) != 0;
 	rule->strips_cookie = row_integer(row, 9, 0, 1) != 0;
@@ -383,6 +394,7 @@ static void read_rule(struct row *row, struct rule *rule)
 	set_text(row, 11, LIMIT_COOKIE_NAME, &rule->cookie_name);
 	row_health(row, 12, PROTOCOL_HTTP, &rule->health_check);
 	rule->created_at = row_integer(row, 13, 0, TIME_MOST);
+	rule->keeps_draining = row_integer(row, 14, 0, 1) != 0;
 	if (row->error == 0)
 		check_rule(row, rule);
 }

@@ -91,16 +91,16 @@ static int write_layer4(struct store *store, enum statement statement,
 
 	if (!protocol_is_layer4((enum protocol)listener->protocol))
 		return 0;
-	return store_run(store, statement, value_number(number),
-			 value_integer(layer4->idle_timeout_s), value_integer(layer4->max_conn),
-			 value_integer(layer4->max_cps), value_integer(layer4->reschedule_start_s),
-			 value_integer(layer4->reschedule_interval_s),
-			 value_integer(layer4->udp_responses), value_integer(layer4->session_epoch),
-			 value_integer(layer4->resets_deregistered),
-			 value_integer(layer4->reschedules_zero_weight),
-			 value_integer(layer4->reschedules_unhealthy),
-			 value_integer(layer4->reschedules_expand),
-			 value_integer(layer4->has_proxy_protocol));
+	return store_run(
+		store, statement, value_number(number), value_integer(layer4->idle_timeout_s),
+		value_integer(layer4->max_conn), value_integer(layer4->max_cps),
+		value_integer(layer4->reschedule_start_s),
+		value_integer(layer4->reschedule_interval_s), value_integer(layer4->udp_responses),
+		value_integer(layer4->session_epoch), value_integer(layer4->resets_deregistered),
+		value_integer(layer4->reschedules_zero_weight),
+		value_integer(layer4->reschedules_unhealthy),
+		value_integer(layer4->reschedules_expand),
+		value_integer(layer4->has_proxy_protocol), value_integer(layer4->keeps_draining));
 }
 
 static int insert_listener_row(struct store *store, const struct instance *parent,
@@ -117,7 +117,9 @@ static int insert_listener_row(struct store *store, const struct instance *paren
 				  value_integer(listener->session_expire_s),
 				  value_integer(listener->has_keepalive),
 				  value_text(listener->default_domain), value_text(health),
-				  value_integer(listener->created_at));
+				  value_integer(listener->created_at),
+				  value_text(listener->access_log),
+				  value_integer(listener->access_log_format));
 	free(health);
 	return error;
 }
@@ -154,7 +156,9 @@ int store_update_listener(struct store *store, const struct listener *listener)
 				  value_text(listener->name), value_integer(listener->scheduler),
 				  value_integer(listener->session_expire_s),
 				  value_integer(listener->has_keepalive),
-				  value_text(listener->default_domain), value_text(health));
+				  value_text(listener->default_domain), value_text(health),
+				  value_text(listener->access_log),
+				  value_integer(listener->access_log_format));
 	free(health);
 	if (error == 0)
 		error = write_layer4(store, STATEMENT_UPDATE_LAYER4, listener, listener->number);
@@ -175,7 +179,7 @@ int store_insert_rule(struct store *store, const struct listener *parent, struct
 			value_integer(rule->forward_type), value_integer(rule->has_http2),
 			value_integer(rule->strips_cookie), value_integer(rule->session_expire_s),
 			value_text(rule->cookie_name), value_text(health),
-			value_integer(rule->created_at));
+			value_integer(rule->created_at), value_integer(rule->keeps_draining));
 		error = keep_slot(store, SLOT_RULE, error, slot, &rule->slot, &rule->number);
 	}
 	free(health);
@@ -188,13 +192,13 @@ int store_update_rule(struct store *store, const struct rule *rule)
 	int error = -ENOMEM;
 
 	if (health)
-		error = store_run(store, STATEMENT_UPDATE_RULE, value_number(rule->number),
-				  value_text(rule->domain), value_text(rule->url),
-				  value_integer(rule->scheduler), value_integer(rule->forward_type),
-				  value_integer(rule->has_http2),
-				  value_integer(rule->strips_cookie),
-				  value_integer(rule->session_expire_s),
-				  value_text(rule->cookie_name), value_text(health));
+		error = store_run(
+			store, STATEMENT_UPDATE_RULE, value_number(rule->number),
+			value_text(rule->domain), value_text(rule->url),
+			value_integer(rule->scheduler), value_integer(rule->forward_type),
+			value_integer(rule->has_http2), value_integer(rule->strips_cookie),
+			value_integer(rule->session_expire_s), value_text(rule->cookie_name),
+			value_text(health), value_integer(rule->keeps_draining));
 	free(health);
 	return error;
 }

@@ -9,8 +9,8 @@
 #define LAYER4_COLUMNS                                                                   \
 	"idle_timeout_s, max_conn, max_cps, reschedule_start_s, reschedule_interval_s, " \
 	"udp_responses, session_epoch, resets_deregistered, reschedules_zero_weight, "   \
-	"reschedules_unhealthy, reschedules_expand, has_proxy_protocol"
-#define LAYER4_VALUES "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+	"reschedules_unhealthy, reschedules_expand, has_proxy_protocol, keeps_draining"
+#define LAYER4_VALUES "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
 
 const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_GET_NUMBER] = "SELECT value FROM number WHERE name = ?1",
@@ -32,11 +32,13 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
 	[STATEMENT_INSERT_LISTENER] =
 		"INSERT INTO listener (id, instance, slot, name, protocol, port, scheduler, "
-		"session_expire_s, has_keepalive, default_domain, health_check, created_at) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+		"session_expire_s, has_keepalive, default_domain, health_check, created_at, "
+		"access_log, access_log_format) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 	[STATEMENT_UPDATE_LISTENER] =
 		"UPDATE listener SET name = ?2, scheduler = ?3, session_expire_s = ?4, "
-		"has_keepalive = ?5, default_domain = ?6, health_check = ?7 WHERE number = ?1",
+		"has_keepalive = ?5, default_domain = ?6, health_check = ?7, access_log = ?8, "
+		"access_log_format = ?9 WHERE number = ?1",
 	[STATEMENT_DELETE_LISTENER] = "DELETE FROM listener WHERE number = ?1",
 	[STATEMENT_INSERT_LAYER4] =
 		"INSERT INTO layer4 (listener, " LAYER4_COLUMNS ") VALUES (?1, " LAYER4_VALUES ")",
@@ -46,11 +48,12 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_INSERT_RULE] =
 		"INSERT INTO rule (id, listener, slot, domain, url, scheduler, forward_type, "
 		"has_http2, strips_cookie, session_expire_s, cookie_name, health_check, "
-		"created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+		"created_at, keeps_draining) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 	[STATEMENT_UPDATE_RULE] =
 		"UPDATE rule SET domain = ?2, url = ?3, scheduler = ?4, forward_type = ?5, "
 		"has_http2 = ?6, strips_cookie = ?7, session_expire_s = ?8, cookie_name = ?9, "
-		"health_check = ?10 WHERE number = ?1",
+		"health_check = ?10, keeps_draining = ?11 WHERE number = ?1",
 	[STATEMENT_DELETE_RULE] = "DELETE FROM rule WHERE number = ?1",
 
 	[STATEMENT_INSERT_TARGET] =
@@ -85,14 +88,14 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_LOAD_TAGS] = "SELECT instance, key, value FROM tag ORDER BY instance, position",
 	[STATEMENT_LOAD_LISTENERS] =
 		"SELECT number, id, instance, slot, name, protocol, port, scheduler, "
-		"session_expire_s, has_keepalive, default_domain, health_check, created_at "
-		"FROM listener ORDER BY number",
+		"session_expire_s, has_keepalive, default_domain, health_check, created_at, "
+		"access_log, access_log_format FROM listener ORDER BY number",
 	[STATEMENT_LOAD_LAYER4] =
 		"SELECT listener, " LAYER4_COLUMNS " FROM layer4 ORDER BY listener",
 	[STATEMENT_LOAD_RULES] =
 		"SELECT number, id, listener, slot, domain, url, scheduler, forward_type, "
 		"has_http2, strips_cookie, session_expire_s, cookie_name, health_check, "
-		"created_at FROM rule ORDER BY number",
+		"created_at, keeps_draining FROM rule ORDER BY number",
 	[STATEMENT_LOAD_TARGETS] = "SELECT number, listener, rule, slot, ip, port, weight, tag, "
 				   "created_at FROM target ORDER BY number",
 	[STATEMENT_LOAD_CUSTOMS] = "SELECT number, id, name, content, created_at, updated_at "

@@ -186,10 +186,27 @@ void exchange_greet_proxy(struct keeper *keeper, struct child *proxy)
 		send_newest_to(keeper, proxy, true);
 }
 
+/* Opened anew, because a copy of our descriptor could write. */
+static void send_regions_to_control(struct keeper *keeper)
+{
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", keeper->regions_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		log_event(LOG_LEVEL_ERROR, "regions_not_passed", "reason", log_errno(errno), NULL);
+		return;
+	}
+	hand(&keeper->control, MESSAGE_REGIONS, 0, fd);
+	close(fd);
+}
+
 void exchange_greet_control(struct keeper *keeper)
 {
 	keeper->told = 0;
 	send_binds(keeper, keeper->highest);
+	send_regions_to_control(keeper);
 	if (keeper->live > 0 && tell(&keeper->control, MESSAGE_LIVE, keeper->live, NULL, 0))
 		keeper->told = keeper->live;
 	if (keeper->is_config_wanted)

@@ -145,6 +145,22 @@ int validate_cookie_name(const char *name, const char *field, struct problem *pr
 	return 0;
 }
 
+int validate_access_log(const char *name, const char *field, struct problem *problem)
+{
+	struct bytes text = bytes_of(name);
+
+	if (text.size < 1 || text.size > LIMIT_FILE_NAME)
+		return problem_set(problem, "InvalidParameterValue.Length", field,
+				   "%s must have 1 to %d characters.", field, LIMIT_FILE_NAME);
+	if (text.at[0] == '.' || charset_file_name(text) < text.size)
+		return problem_set(problem, "InvalidParameterValue", field,
+				   "%s must be off, stderr or a file's name: A-Z, a-z, 0-9, \".\", "
+				   "\"_\" and \"-\" only, not beginning with a dot; a path is not "
+				   "accepted.",
+				   field);
+	return 0;
+}
+
 int validate_session_expire(int64_t seconds, const char *field, struct problem *problem)
 {
 	if (seconds == 0 || (seconds >= SESSION_EXPIRE_LEAST_S && seconds <= SESSION_EXPIRE_MOST_S))

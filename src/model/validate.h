@@ -23,6 +23,10 @@ int validate_url(const char *url, const char *field, struct problem *problem);
 /* SP-35: 1..64 characters of the RFC 6265 token set. */
 int validate_cookie_name(const char *name, const char *field, struct problem *problem);
 
+/* Extension AccessLog: "stderr" or a file's name of 1..64 characters of A-Z a-z 0-9 . _ -, not
+ * beginning with a dot. "off" is no name: the caller makes it "". */
+int validate_access_log(const char *name, const char *field, struct problem *problem);
+
 /* SP-3, SP-4, SP-6: 0 or 30..3600. */
 int validate_session_expire(int64_t seconds, const char *field, struct problem *problem);
 

@@ -23,7 +23,9 @@ static int memory_create(const char *name, size_t size)
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size) == 0 &&
+	/* Whoever runs as another user has what his descriptor lets him, and cannot open it anew.
+	 */
+	if (fchmod(fd, S_IRUSR) == 0 && ftruncate(fd, (off_t)size) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, REGIONS_SEALS | F_SEAL_SEAL) == 0)
 		return fd;
 	error = -errno;

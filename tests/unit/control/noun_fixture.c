@@ -102,20 +102,20 @@ static void dump_targets(FILE *out, struct target *const *targets, size_t count)
 
 static void dump_layer4(FILE *out, const struct layer4 *layer4)
 {
-	fprintf(out, " {%u %d %d %u %u %u %u %d %d %d %d %d}", layer4->idle_timeout_s,
+	fprintf(out, " {%u %d %d %u %u %u %u %d %d %d %d %d %d}", layer4->idle_timeout_s,
 		layer4->max_conn, layer4->max_cps, layer4->reschedule_start_s,
 		layer4->reschedule_interval_s, layer4->udp_responses, layer4->session_epoch,
 		layer4->resets_deregistered, layer4->reschedules_zero_weight,
 		layer4->reschedules_unhealthy, layer4->reschedules_expand,
-		layer4->has_proxy_protocol);
+		layer4->has_proxy_protocol, layer4->keeps_draining);
 }
 
 static void dump_rule(FILE *out, const struct rule *rule)
 {
-	fprintf(out, "  rule %" PRIu64 " %u %s '%s' %s %d %d %d %d %u '%s' %" PRId64, rule->number,
-		rule->slot, rule->id, rule->domain, rule->url, rule->scheduler, rule->forward_type,
-		rule->has_http2, rule->strips_cookie, rule->session_expire_s, rule->cookie_name,
-		rule->created_at);
+	fprintf(out, "  rule %" PRIu64 " %u %s '%s' %s %d %d %d %d %d %u '%s' %" PRId64,
+		rule->number, rule->slot, rule->id, rule->domain, rule->url, rule->scheduler,
+		rule->forward_type, rule->has_http2, rule->strips_cookie, rule->keeps_draining,
+		rule->session_expire_s, rule->cookie_name, rule->created_at);
 	dump_health(out, &rule->health_check);
 	fputc('\n', out);
 	dump_targets(out, rule->targets, rule->target_count);
@@ -138,11 +138,13 @@ static void dump_instance(FILE *out, const struct instance *instance)
 	for (size_t i = 0; i < instance->listener_count; i++) {
 		const struct listener *listener = instance->listeners[i];
 
-		fprintf(out, " listener %" PRIu64 " %u %s '%s' %d %u %d %u %d '%s' %" PRId64,
+		fprintf(out,
+			" listener %" PRIu64 " %u %s '%s' %d %u %d %u %d '%s' '%s' %d %" PRId64,
 			listener->number, listener->slot, listener->id, listener->name,
 			listener->protocol, listener->port, listener->scheduler,
 			listener->session_expire_s, listener->has_keepalive,
-			listener->default_domain, listener->created_at);
+			listener->default_domain, listener->access_log, listener->access_log_format,
+			listener->created_at);
 		dump_layer4(out, &listener->layer4);
 		dump_health(out, &listener->health_check);
 		fputc('\n', out);

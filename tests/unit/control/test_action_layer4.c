@@ -96,6 +96,9 @@ static void has_its_defaults(void **state)
 		{ "AttrFlags", "[]" },
 		{ "Toa", "false" },
 		{ "BindError", "null" },
+		{ "DrainPolicy", "\"MOVE\"" },
+		{ "AccessLog", "null" },
+		{ "AccessLogFormat", "null" },
 	};
 	static const struct shown_as of_tcp[] = {
 		{ "ListenerName", "\"TCP-80\"" },    { "Protocol", "\"TCP\"" },
@@ -122,7 +125,7 @@ static void has_its_defaults(void **state)
 		const char *name;
 		json_t *value;
 
-		assert_int_equal(json_object_size(json_array_get(listeners, i)), 28);
+		assert_int_equal(json_object_size(json_array_get(listeners, i)), 31);
 		json_object_foreach(json_array_get(listeners, 2), name, value)
 			assert_non_null(json_object_get(json_array_get(listeners, i), name));
 	}

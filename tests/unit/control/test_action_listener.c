@@ -43,8 +43,11 @@ static void creates_several(void **state)
 	assert_int_equal(noun_integer(found, "EndPort"), 0);
 	assert_int_equal(noun_integer(found, "MaxConn"), -1);
 	assert_true(json_is_null(noun_at(found, "BindError")));
+	assert_true(json_is_null(noun_at(found, "DrainPolicy")));
+	assert_string_equal(noun_text(found, "AccessLog"), "off");
+	assert_string_equal(noun_text(found, "AccessLogFormat"), "brackets");
 	assert_int_equal(json_array_size(noun_at(found, "Rules")), 0);
-	assert_int_equal(json_object_size(found), 28);
+	assert_int_equal(json_object_size(found), 31);
 	assert_string_equal(noun_text(answer, "Listeners.2.ListenerName"), "HTTP-81");
 	assert_int_equal(noun_integer(answer, "Listeners.2.KeepaliveEnable"), 1);
 	json_decref(answer);
@@ -80,6 +83,17 @@ static void refuses_bad_creates(void **state)
 		{ "InvalidParameterValue", "MaxCps", "'MaxCps':-2" },
 		{ "InvalidParameter", "UdpResponses", "'UdpResponses':1" },
 		{ "InvalidParameter", "ProxyProtocol", "'ProxyProtocol':true" },
+		{ "InvalidParameter", "DrainPolicy", "'DrainPolicy':'KEEP'" },
+		{ "InvalidParameterValue", "DrainPolicy", "'DrainPolicy':'STAY'" },
+		{ "InvalidParameterValue", "AccessLog", "'AccessLog':'../a.log'" },
+		{ "InvalidParameterValue", "AccessLog", "'AccessLog':'a/b'" },
+		{ "InvalidParameterValue", "AccessLog", "'AccessLog':'.hidden'" },
+		{ "InvalidParameterValue", "AccessLog", "'AccessLog':'a b'" },
+		{ "InvalidParameterValue.Length", "AccessLog", "'AccessLog':''" },
+		{ "InvalidParameterValue.Length", "AccessLog",
+		  "'AccessLog':'12345678901234567890123456789012345678901234567890123456789012345'" },
+		{ "InvalidParameter", "AccessLog", "'AccessLog':7" },
+		{ "InvalidParameterValue", "AccessLogFormat", "'AccessLogFormat':'JSON'" },
 		{ "UnsupportedOperation", "EndPort", "'EndPort':99" },
 		{ "UnsupportedOperation", "H2cSwitch", "'H2cSwitch':true" },
 		{ "UnsupportedOperation", "DataCompressMode",
@@ -95,6 +109,38 @@ static void refuses_bad_creates(void **state)
 		"'Scheduler':'WRR','TargetType':'NODE','SessionType':'NORMAL','SniSwitch':0,"
 		"'SnatEnable':true,'MaxConn':-1,'EndPort':0,'DataCompressMode':'transparent'}",
 		instance);
+}
+
+static void access_logs_change(void **state)
+{
+	static const struct {
+		const char *extra, *log, *format;
+	} steps[] = {
+		{ "'AccessLog':'a-B_1.log'", "a-B_1.log", "brackets" },
+		{ "'AccessLogFormat':'json'", "a-B_1.log", "json" },
+		{ "'AccessLog':'stderr'", "stderr", "json" },
+		{ "'ListenerName':'named'", "stderr", "json" },
+		{ "'AccessLog':'off','AccessLogFormat':'brackets'", "off", "brackets" },
+	};
+	char listener[32];
+
+	strcpy(listener, noun_listener(instance, 81));
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		json_t *answer;
+
+		noun_do("ModifyListener", "{'LoadBalancerId':'%s','ListenerId':'%s',%s}", instance,
+			listener, steps[i].extra);
+		noun_restart();
+		answer = noun_call("DescribeListeners", "{'LoadBalancerId':'%s'}", instance);
+		assert_string_equal(noun_text(answer, "Listeners.0.AccessLog"), steps[i].log);
+		assert_string_equal(noun_text(answer, "Listeners.0.AccessLogFormat"),
+				    steps[i].format);
+		json_decref(answer);
+	}
+	noun_refuse("ModifyListener", "InvalidParameterValue", "AccessLog",
+		    "{'LoadBalancerId':'%s','ListenerId':'%s','AccessLog':'/etc/passwd',"
+		    "'ListenerName':'x'}",
+		    instance, listener);
 }
 
 static void refuses_other_protocols_and_ports(void **state)
@@ -237,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		NOUN_TEST(creates_several),
 		NOUN_TEST(refuses_bad_creates),
+		NOUN_TEST(access_logs_change),
 		NOUN_TEST(refuses_other_protocols_and_ports),
 		NOUN_TEST(ports_are_unique_per_address),
 		NOUN_TEST(modifies_and_deletes),

@@ -68,6 +68,7 @@ static void creates_with_defaults(void **state)
 	assert_int_equal(noun_integer(rule, "SessionExpireTime"), 0);
 	assert_string_equal(noun_text(rule, "CookieName"), "setia_route");
 	assert_true(json_is_false(noun_at(rule, "StripCookie")));
+	assert_string_equal(noun_text(rule, "DrainPolicy"), "MOVE");
 	assert_true(json_is_true(noun_at(rule, "DefaultServer")));
 	assert_string_equal(noun_text(rule, "QuicStatus"), "QUIC_INACTIVE");
 	assert_int_equal(noun_integer(rule, "HealthCheck.HealthSwitch"), 1);
@@ -78,7 +79,7 @@ static void creates_with_defaults(void **state)
 	assert_string_equal(noun_text(rule, "HealthCheck.HttpCheckPath"), "/");
 	assert_true(json_is_null(noun_at(rule, "HealthCheck.HttpCheckDomain")));
 	assert_int_equal(json_object_size(noun_at(rule, "HealthCheck")), 17);
-	assert_int_equal(json_object_size(rule), 26);
+	assert_int_equal(json_object_size(rule), 27);
 	json_decref(answer);
 }
 
@@ -134,9 +135,11 @@ static void refuses_bad_rules(void **state)
 		  "'Scheduler':'LEAST_CONN','SessionExpireTime':60" },
 		{ "InvalidParameter", "SessionExpireTime",
 		  "'Scheduler':'IP_HASH','SessionExpireTime':60" },
-		{ "UnsupportedOperation", "Scheduler", "'Scheduler':'LEAST_CONN'" },
-		{ "UnsupportedOperation", "Scheduler",
-		  "'Scheduler':'IP_HASH','SessionExpireTime':0" },
+		{ "InvalidParameterValue", "DrainPolicy", "'DrainPolicy':'keep'" },
+		{ "UnsupportedOperation", "HealthCheck.CheckType",
+		  "'HealthCheck':{'CheckType':'GRPC'}" },
+		{ "UnsupportedOperation", "HealthCheck.CheckType",
+		  "'HealthCheck':{'CheckType':'GRPC','HealthSwitch':0}" },
 		{ "InvalidParameterValue", "Scheduler", "'Scheduler':'wrr'" },
 		{ "InvalidParameterValue", "CookieName", "'CookieName':''" },
 		{ "InvalidParameterValue", "CookieName", "'CookieName':'a b'" },
@@ -215,10 +218,28 @@ static void session_follows_sp_16_to_18(void **state)
 	noun_refuse("ModifyRule", "InvalidParameter", "SessionExpireTime",
 		    "{" AT_LISTENER ",'LocationId':'%s','Scheduler':'LEAST_CONN'}", instance,
 		    listener, id);
-	noun_refuse("ModifyRule", "UnsupportedOperation", "Scheduler",
+	noun_refuse("ModifyRule", "InvalidParameter", "SessionExpireTime",
+		    "{" AT_LISTENER ",'LocationId':'%s','Scheduler':'IP_HASH'}", instance, listener,
+		    id);
+	noun_do("ModifyRule",
+		"{" AT_LISTENER ",'LocationId':'%s','Scheduler':'IP_HASH','SessionExpireTime':0}",
+		instance, listener, id);
+	noun_refuse("ModifyRule", "InvalidParameter", "SessionExpireTime",
+		    "{" AT_LISTENER ",'LocationId':'%s','SessionExpireTime':60}", instance,
+		    listener, id);
+	noun_refuse("ModifyRule", "InvalidParameter", "SessionExpireTime",
 		    "{" AT_LISTENER
-		    ",'LocationId':'%s','Scheduler':'LEAST_CONN','SessionExpireTime':0}",
+		    ",'LocationId':'%s','Scheduler':'LEAST_CONN','SessionExpireTime':60}",
 		    instance, listener, id);
+	noun_do("ModifyRule", "{" AT_LISTENER ",'LocationId':'%s','Scheduler':'LEAST_CONN'}",
+		instance, listener, id);
+	noun_restart();
+	answer = describe();
+	assert_string_equal(noun_text(answer, "Listeners.0.Rules.0.Scheduler"), "LEAST_CONN");
+	json_decref(answer);
+	noun_do("ModifyRule",
+		"{" AT_LISTENER ",'LocationId':'%s','Scheduler':'WRR','SessionExpireTime':60}",
+		instance, listener, id);
 	noun_refuse("ModifyRule", "InvalidParameterValue", "SessionExpireTime",
 		    "{" AT_LISTENER ",'LocationId':'%s','SessionExpireTime':29}", instance,
 		    listener, id);

@@ -17,7 +17,7 @@
 #include "control/document.h"
 
 #define MODEL_NAMES 163 /* of the 2018-03-17 model: 160, and three of its English edition */
-#define EXTENSIONS 6
+#define EXTENSIONS 7
 
 static void test_sorted_and_complete(void **state)
 {

@@ -53,6 +53,7 @@ static const char whole[] =
 	"    RescheduleStartTime: 5\n"
 	"    RescheduleInterval: 6\n"
 	"    ProxyProtocol: true\n"
+	"    DrainPolicy: KEEP\n"
 	"    HealthCheck: {CheckType: CUSTOM, ContextType: TEXT, SendContext: a, RecvContext: b}\n"
 	"    Targets:\n"
 	"    - {EniIp: 10.0.0.1, Port: 80}\n"
@@ -93,7 +94,7 @@ static void test_make(void **state)
 	assert_int_equal(tcp->layer4.reschedule_interval_s, 6);
 	assert_true(tcp->layer4.resets_deregistered && tcp->layer4.reschedules_zero_weight &&
 		    tcp->layer4.reschedules_unhealthy && tcp->layer4.reschedules_expand &&
-		    tcp->layer4.has_proxy_protocol);
+		    tcp->layer4.has_proxy_protocol && tcp->layer4.keeps_draining);
 	assert_string_equal(tcp->health_check.send_context, "a");
 	assert_int_equal(tcp->target_count, 2);
 	assert_string_equal(tcp->targets[1]->tag, "six");
@@ -126,7 +127,7 @@ static void test_change(void **state)
 	      "~ listener TCP:9000 in web: SessionExpireTime 60 -> 30, MaxConn 100 -> -1, "
 	      "MaxCps 10 -> -1, RescheduleStartTime 5 -> 0, RescheduleInterval 6 -> 0, "
 	      "DeregisterTargetRst true -> false, RescheduleTargetZeroWeight true -> false, "
-	      "RescheduleUnhealthy true -> false, RescheduleExpandTarget true -> false, "
+	      "RescheduleUnhealthy true -> false, RescheduleExpandTarget true -> false, DrainPolicy KEEP -> MOVE, "
 	      "ProxyProtocol true -> false, HealthCheck\n"
 	      "~ target [2001:db8::1]:81 in web TCP:9000: Weight 20 -> 0, Tag\n"
 	      "+ target 10.0.0.3:80 weight 10 in web TCP:9000\n"

@@ -66,6 +66,8 @@ static void fill(struct fixture *fixture, struct model *model)
 	listener->port = 80;
 	listener->scheduler = SCHEDULER_WRR;
 	listener->has_keepalive = true;
+	set_text(&listener->access_log, "shop.log");
+	listener->access_log_format = ACCESS_LOG_JSON;
 	set_text(&listener->default_domain, "a.example");
 	health_check_defaults(&listener->health_check, PROTOCOL_HTTP);
 	assert_int_equal(store_insert_listener(fixture->store, instance, listener), 0);
@@ -77,6 +79,7 @@ static void fill(struct fixture *fixture, struct model *model)
 	rule->forward_type = FORWARD_HTTP;
 	rule->session_expire_s = 60;
 	rule->strips_cookie = true;
+	rule->keeps_draining = true;
 	set_text(&rule->cookie_name, "c");
 	health_check_defaults(&rule->health_check, PROTOCOL_HTTP);
 	rule->health_check.path = strdup("/health");
@@ -111,7 +114,9 @@ static void comes_back_whole(void **state)
 	assert_int_equal(read.customs[0]->updated_at, 4);
 	rule = read.instances[0]->listeners[0]->rules[0];
 	assert_string_equal(rule->health_check.path, "/health");
-	assert_true(rule->health_check.is_get && rule->strips_cookie);
+	assert_true(rule->health_check.is_get && rule->strips_cookie && rule->keeps_draining);
+	assert_string_equal(read.instances[0]->listeners[0]->access_log, "shop.log");
+	assert_int_equal(read.instances[0]->listeners[0]->access_log_format, ACCESS_LOG_JSON);
 	assert_int_equal(rule->session_expire_s, 60);
 	assert_int_equal(rule->target_count, 2);
 	assert_int_equal(rule->targets[0]->slot, 0);
@@ -272,6 +277,9 @@ static void older_database_is_brought_up(void **state)
 	fill(fixture, &model);
 	store_tamper(
 		fixture,
+		"ALTER TABLE rule DROP COLUMN keeps_draining;"
+		"ALTER TABLE listener DROP COLUMN access_log_format;"
+		"ALTER TABLE listener DROP COLUMN access_log;"
 		"DROP TABLE layer4; DROP TABLE custom_binding; DROP TABLE custom_configuration;"
 		"PRAGMA user_version = 1");
 	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
@@ -279,6 +287,9 @@ static void older_database_is_brought_up(void **state)
 	assert_int_equal(read.instance_count, 1);
 	assert_null(read.instances[0]->custom);
 	assert_int_equal(read.custom_count, 0);
+	assert_string_equal(read.instances[0]->listeners[0]->access_log, "");
+	assert_int_equal(read.instances[0]->listeners[0]->access_log_format, ACCESS_LOG_BRACKETS);
+	assert_false(read.instances[0]->listeners[0]->rules[0]->keeps_draining);
 	store_reopen(fixture, 0);
 	model_done(&model);
 	model_done(&read);

@@ -81,6 +81,7 @@ static void assert_same_layer4(const struct layer4 *a, const struct layer4 *b)
 	assert_int_equal(a->reschedules_unhealthy, b->reschedules_unhealthy);
 	assert_int_equal(a->reschedules_expand, b->reschedules_expand);
 	assert_int_equal(a->has_proxy_protocol, b->has_proxy_protocol);
+	assert_int_equal(a->keeps_draining, b->keeps_draining);
 }
 
 static void assert_same(const struct model *a, const struct model *b)
@@ -136,6 +137,7 @@ static void comes_back_whole(void **state)
 		.resets_deregistered = true,
 		.reschedules_unhealthy = true,
 		.has_proxy_protocol = true,
+		.keeps_draining = true,
 	};
 	listener_set_session_expire(listener, 60);
 	assert_int_equal(store_begin(fixture->store), 0);
@@ -245,7 +247,10 @@ static void older_database_is_brought_up(void **state)
 	struct fixture *fixture = *state;
 	struct model model = { 0 };
 
-	store_tamper(fixture, "DROP TABLE layer4; PRAGMA user_version = 2");
+	store_tamper(fixture, "ALTER TABLE rule DROP COLUMN keeps_draining;"
+			      "ALTER TABLE listener DROP COLUMN access_log_format;"
+			      "ALTER TABLE listener DROP COLUMN access_log;"
+			      "DROP TABLE layer4; PRAGMA user_version = 2");
 	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
 	fill(fixture, &model);
 	loads_what_was_written(fixture, &model);
@@ -256,9 +261,9 @@ static void bad_rows_are_refused(void **state)
 {
 	static const char *const changes[] = {
 		"DELETE FROM layer4 WHERE listener = 1",
-		"INSERT INTO layer4 VALUES (3, 900, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+		"INSERT INTO layer4 VALUES (3, 900, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
 		"PRAGMA foreign_keys = OFF;"
-		"INSERT INTO layer4 VALUES (9, 900, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+		"INSERT INTO layer4 VALUES (9, 900, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
 		"UPDATE layer4 SET idle_timeout_s = 600 WHERE listener = 1",
 		"UPDATE layer4 SET idle_timeout_s = 1981 WHERE listener = 2",
 		"UPDATE layer4 SET idle_timeout_s = 4294967596 WHERE listener = 2",
@@ -269,6 +274,10 @@ static void bad_rows_are_refused(void **state)
 		"UPDATE layer4 SET udp_responses = 65536 WHERE listener = 2",
 		"UPDATE layer4 SET udp_responses = 1 WHERE listener = 1",
 		"UPDATE layer4 SET has_proxy_protocol = 1 WHERE listener = 2",
+		"UPDATE listener SET access_log = 'a' WHERE number = 1",
+		"UPDATE listener SET access_log_format = 1 WHERE number = 2",
+		"UPDATE listener SET access_log = '../a' WHERE number = 3",
+		"UPDATE listener SET access_log = '.a' WHERE number = 3",
 		"UPDATE listener SET scheduler = 3 WHERE number = 1",
 		"UPDATE listener SET scheduler = 2 WHERE number = 3",
 		"UPDATE listener SET session_expire_s = 60 WHERE number = 2",
