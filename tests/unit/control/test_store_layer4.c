@@ -293,7 +293,7 @@ static void bad_rows_are_refused(void **state)
 		"PRAGMA foreign_keys = OFF; UPDATE target SET listener = 9 WHERE number = 1",
 		"UPDATE target SET ip = '0.0.0.0' WHERE number = 1",
 		"INSERT INTO rule VALUES (1, 'loc-abcdefgh', 1, 1, '', '/', 1, 1, 0, 0, 0, '', "
-		"'{}', 0)",
+		"'{}', 0, 0)",
 		"WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 1010) "
 		"INSERT INTO target SELECT i, 1, NULL, i, '10.0.0.9', i, 1, '', 0 FROM n",
 	};
