@@ -86,9 +86,9 @@ void checker_block(struct checker *checker, const struct health_report *report);
 /* Begins what waits, as far as there is room. */
 void checker_begin_waiting(struct checker *checker);
 
-/* health_log.c: one line, features.md section 13. */
-void health_log_change(const struct snapshot *snapshot, uint32_t target,
-		       const struct health_change *change, enum probe_verdict verdict);
-void health_log_blocked(const struct snapshot *snapshot, uint32_t target);
+/* health_tell.c: one line each, features.md section 13, and a change into the ring as well. */
+void health_tell_change(struct regions *regions, const struct snapshot *snapshot, uint32_t target,
+			const struct health_change *change, enum probe_verdict verdict);
+void health_tell_blocked(const struct snapshot *snapshot, uint32_t target);
 
 #endif

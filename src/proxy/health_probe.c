@@ -133,17 +133,3 @@ enum probe_verdict probe_begin(struct prober *prober, const struct probe_order *
 		probe_close(probe);
 	return verdict;
 }
-
-const char *probe_verdict_text(enum probe_verdict verdict)
-{
-	static const char *const texts[PROBE_VERDICTS] = {
-		[PROBE_UNDER_WAY] = "-",           [PROBE_GOOD] = "good",
-		[PROBE_REFUSED] = "refused",       [PROBE_UNREACHABLE] = "unreachable",
-		[PROBE_TIMEOUT] = "timeout",       [PROBE_CLOSED] = "closed",
-		[PROBE_BAD_ANSWER] = "bad_answer", [PROBE_STATUS] = "status",
-		[PROBE_MISMATCH] = "mismatch",     [PROBE_NO_ECHO] = "no_echo",
-		[PROBE_NO_ROOM] = "no_room",
-	};
-
-	return (unsigned)verdict < PROBE_VERDICTS ? texts[verdict] : "-";
-}

@@ -96,8 +96,6 @@ enum probe_verdict probe_begin(struct prober *prober, const struct probe_order *
 			       struct probe **ret);
 /* Ends it without a verdict; nobody hears of it. Accepts NULL. */
 void probe_cancel(struct probe *probe);
-/* "refused"; "-" outside the enumeration. */
-const char *probe_verdict_text(enum probe_verdict verdict);
 
 /* --- Between the files of probes. */
 

@@ -42,7 +42,8 @@ static void watch_result(struct watch *watch, enum probe_verdict verdict)
 	watch->has_failed = verdict != PROBE_GOOD;
 	if (health_region_result(checker->regions, snapshot_of(checker), watch->target,
 				 verdict == PROBE_GOOD, clock_wall_s(), &change))
-		health_log_change(snapshot_of(checker), watch->target, &change, verdict);
+		health_tell_change(checker->regions, snapshot_of(checker), watch->target, &change,
+				   verdict);
 }
 
 static void probe_ended(struct prober *prober, struct probe *probe, enum probe_verdict verdict)
@@ -188,7 +189,7 @@ void checker_block(struct checker *checker, const struct health_report *report)
 	until_ms = checker->now_ms + HEALTH_BLOCK_MS;
 	health_region_block(checker->regions, snapshot_of(checker), row, until_ms);
 	timer_set(&checker->wheel, &watch->block_timer, until_ms);
-	health_log_blocked(snapshot_of(checker), row);
+	health_tell_blocked(snapshot_of(checker), row);
 }
 
 /* --- Generations. */

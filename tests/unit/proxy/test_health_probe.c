@@ -365,7 +365,7 @@ static void test_http_answers(void **state)
 			hear(0);
 			say(answers[i].answer, strlen(answers[i].answer), piece);
 			if (wait_verdict() != answers[i].verdict)
-				fail_msg("answer %zu: %s", i, probe_verdict_text(verdict));
+				fail_msg("answer %zu: verdict %d", i, verdict);
 			close(peer);
 			peer = -1;
 		}
@@ -653,9 +653,6 @@ static void test_cancel(void **state)
 static void test_verdicts(void **state)
 {
 	(void)state;
-	for (int i = 0; i < PROBE_VERDICTS; i++)
-		assert_non_null(probe_verdict_text((enum probe_verdict)i));
-	assert_string_equal(probe_verdict_text(PROBE_VERDICTS), "-");
 	assert_int_equal(probe_verdict_of(-EMFILE), PROBE_NO_ROOM);
 	assert_int_equal(probe_verdict_of(-ECONNREFUSED), PROBE_REFUSED);
 	assert_int_equal(probe_verdict_of(-EHOSTUNREACH), PROBE_UNREACHABLE);
