@@ -147,8 +147,8 @@ _Atomic uint64_t *traffic_row(struct traffic_rows *traffic, enum traffic_kind ki
 	const struct layout *layout = &layouts[kind];
 	_Atomic uint64_t *row = row_at(traffic, layout, slot);
 
-	if (__builtin_expect(atomic_load_explicit(row, memory_order_relaxed) == number, 1))
-		return row + 1;
+	if (atomic_load_explicit(row, memory_order_relaxed) == number)
+		return number ? row + 1 : NULL;
 	atomic_store_explicit(block_at(traffic, layout, slot), 1, memory_order_release);
 	return row_claim(row, layout->row_size, number) ? row + 1 : NULL;
 }

@@ -19,7 +19,10 @@
 
 /* Append at the end of a group, and raise REGIONS_VERSION. traffic_name() gives the words. */
 enum traffic {
-	/* Between us and targets: in the rows of targets, rules and listeners. */
+	/*
+	 * Between us and targets: in the rows of targets, rules and listeners; but of what struct
+	 * counters has for listeners there is nothing in theirs.
+	 */
 	TRAFFIC_TARGET_CONNECTIONS, /* begun; UDP: flows given to it */
 	TRAFFIC_CONNECT_FAILED,
 	TRAFFIC_CONNECT_TIMEOUT,
@@ -33,8 +36,8 @@ enum traffic {
 	TRAFFIC_PACKETS_FROM_TARGET,
 	TRAFFIC_SESSION_KEPT, /* pins that were followed */
 	TRAFFIC_SESSION_PINNED, /* pins that were made or moved to it */
-	TRAFFIC_RESPONSE_MS, /* sum over final answers: from the try's begin to the head */
-	TRAFFIC_GOT_1XX, /* final answers' statuses; 1XX: only 101 is one */
+	TRAFFIC_RESPONSE_MS, /* sum over final answers: from the try's begin to the end */
+	TRAFFIC_GOT_1XX, /* final answers' statuses; 1XX: 101 */
 	TRAFFIC_GOT_2XX,
 	TRAFFIC_GOT_3XX,
 	TRAFFIC_GOT_4XX,
@@ -44,7 +47,7 @@ enum traffic {
 	TRAFFIC_GOT_502,
 	TRAFFIC_GOT_503,
 	TRAFFIC_GOT_504,
-	TRAFFIC_WENT_UP, /* changes of health: by the checker, in the first column */
+	TRAFFIC_WENT_UP, /* changes of health, by the checker; rows of targets only */
 	TRAFFIC_WENT_DOWN,
 	TRAFFIC_OF_TARGET,
 	/* Between clients and us: in the rows of rules and listeners. */
@@ -53,7 +56,7 @@ enum traffic {
 	TRAFFIC_BYTES_TO_CLIENT,
 	TRAFFIC_PACKETS_FROM_CLIENT, /* UDP */
 	TRAFFIC_PACKETS_TO_CLIENT,
-	TRAFFIC_REQUEST_MS, /* sum: from the head's end to the answer's end */
+	TRAFFIC_REQUEST_MS, /* sum: from a request's first byte to its answer's end */
 	TRAFFIC_SENT_1XX, /* statuses, a target's and our own; 499: the client left before any */
 	TRAFFIC_SENT_2XX,
 	TRAFFIC_SENT_3XX,

@@ -68,6 +68,7 @@ void account_try(struct exchange *exchange)
 
 	account->tried_ms = exchange->client->worker->now_ms;
 	account->sent_ms = account->head_ms = account->read_ms = 0;
+	meter_try(exchange);
 }
 
 void account_answer(struct exchange *exchange, unsigned status)
@@ -93,12 +94,14 @@ void account_move(struct exchange *exchange)
 		account->sent_ms = now_ms;
 	if (!account->read_ms && exchange->has_response && exchange->response.is_read)
 		account->read_ms = now_ms;
+	meter_move(exchange);
 }
 
 void account_end(struct exchange *exchange)
 {
 	struct account *account = &exchange->account;
 
+	meter_end(exchange);
 	if (!account->note.text)
 		return;
 	access_write(exchange);

@@ -14,6 +14,7 @@
 #include "model/limits.h"
 #include "proxy/access_note.h"
 #include "proxy/cause.h"
+#include "proxy/meter.h"
 
 struct connection;
 struct exchange;
@@ -30,6 +31,7 @@ struct account_client {
 /* In struct exchange. A time or a status of 0 is one that did not come. */
 struct account {
 	struct access_note note;
+	struct meter meter;
 	uint64_t request_id; /* 0 = nobody asked for it yet */
 	uint64_t begun_ms; /* the client's first byte */
 	uint64_t tried_ms; /* this try began ... */

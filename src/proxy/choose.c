@@ -27,7 +27,7 @@ const struct snapshot_rule *exchange_rule(const struct exchange *exchange)
 	return &exchange_snapshot(exchange)->rules[exchange->rule];
 }
 
-static void sticky_count(const struct exchange *exchange)
+static void sticky_count(struct exchange *exchange)
 {
 	static const uint8_t counters[STICKY_VERDICTS] = {
 		[STICKY_NONE] = COUNTER_SESSION_NEW,
@@ -43,9 +43,10 @@ static void sticky_count(const struct exchange *exchange)
 		[STICKY_DUPLICATE] = COUNTER_SESSION_INVALID,
 	};
 
-	if (exchange->sticky.verdict != STICKY_OFF)
-		connection_count(exchange->client,
-				 (enum counter)counters[exchange->sticky.verdict]);
+	if (exchange->sticky.verdict == STICKY_OFF)
+		return;
+	connection_count(exchange->client, (enum counter)counters[exchange->sticky.verdict]);
+	meter_verdict(exchange);
 }
 
 enum cause choose_rule(struct exchange *exchange, const char *head)
@@ -159,6 +160,8 @@ int choose_cookie(struct exchange *exchange, char *out, size_t room)
 	};
 	if (token_seal(worker->tokens, snapshot->keys, snapshot->key_count, &token, text) < 0)
 		return 0; /* without a key there is no persistence, but there is an answer */
+	if (exchange->target != exchange->sticky.target)
+		meter_target(exchange, TRAFFIC_SESSION_PINNED);
 	return http_set_cookie_write(snapshot_bytes(snapshot, rule->cookie_name),
 				     (struct bytes){ text, TOKEN_TEXT_SIZE }, worker->wall_s,
 				     rule->session_expire_s, out, room);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/pin.h"
+
 /* The parsers may not see model/limits.h; here both can be seen. */
 _Static_assert(HTTP_FIELDS_ROOM == HTTP_FIELDS_MOST, "fields");
 _Static_assert(HTTP_TARGET_ROOM == HTTP_TARGET_MOST, "target");
@@ -113,6 +115,7 @@ void connection_open(struct worker *worker, struct proxy_listener *listener,
 	connection->worker = worker;
 	connection->listener = listener;
 	listener->references++;
+	listener_join(worker, listener);
 	list_append(&worker->connections, &connection->link);
 	worker_count(worker, 1);
 	connection->ip_size = (uint8_t)address_format_ip(peer, connection->ip_text);
@@ -145,6 +148,7 @@ void connection_close(struct connection *connection)
 	timer_done(&worker->wheel, &connection->timer);
 	io_close(worker->io, &connection->stream.source);
 	list_remove(&connection->link);
+	listener_leave(worker, connection->listener);
 	listener_unreference(connection->listener);
 	worker_count(worker, -1);
 	worker_bury(worker, &connection->grave, connection);

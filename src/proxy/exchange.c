@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "http/edit.h"
+#include "proxy/pin.h"
 
 #define HEAD_ADDITIONS 1024 /* what editing may add to a head */
 #define ROUNDS_A_TURN 16 /* buffers moved before the others get their turn */
@@ -127,6 +128,8 @@ static bool listener_settle(struct connection *connection)
 	if (!successor)
 		return false;
 	successor->references++;
+	listener_join(connection->worker, successor);
+	listener_leave(connection->worker, connection->listener);
 	listener_unreference(connection->listener);
 	connection->listener = successor;
 	return true;
@@ -189,14 +192,18 @@ enum step exchange_begin(struct connection *connection)
 	return exchange_try(exchange, CAUSE_NONE);
 }
 
-static void failure_count(const struct exchange *exchange, enum cause cause)
+static void failure_count(struct exchange *exchange, enum cause cause)
 {
-	if (cause == CAUSE_CONNECT_FAILED)
+	if (cause == CAUSE_CONNECT_FAILED) {
 		connection_count(exchange->client, COUNTER_CONNECT_FAILED);
-	else if (cause == CAUSE_CONNECT_TIMEOUT)
+		meter_target(exchange, TRAFFIC_CONNECT_FAILED);
+	} else if (cause == CAUSE_CONNECT_TIMEOUT) {
 		connection_count(exchange->client, COUNTER_CONNECT_TIMEOUT);
-	else if (cause == CAUSE_TARGET_CLOSED)
+		meter_target(exchange, TRAFFIC_CONNECT_TIMEOUT);
+	} else if (cause == CAUSE_TARGET_CLOSED) {
 		connection_count(exchange->client, COUNTER_TARGET_RESET);
+		meter_target(exchange, TRAFFIC_TARGET_RESETS);
+	}
 }
 
 /* This target is not tried again for this request. */
@@ -220,6 +227,7 @@ static enum step exchange_try(struct exchange *exchange, enum cause cause)
 
 		if (row == SNAPSHOT_NONE) {
 			connection_count(connection, COUNTER_NO_TARGET);
+			meter_rule(exchange, TRAFFIC_NO_TARGET);
 			break;
 		}
 		exchange->target = row;
@@ -258,6 +266,7 @@ enum step exchange_fail(struct exchange *exchange, int error)
 		       (!exchange->sent || http_method_is_idempotent(exchange->method));
 	enum cause cause = cause_of_try(error, exchange->client->state != CONNECTION_CONNECTING);
 
+	meter_try_end(exchange);
 	if (!was_reused)
 		failure_count(exchange, cause);
 	upstream_close(exchange->upstream, !was_reused && cause != CAUSE_NO_ROOM);
@@ -457,6 +466,7 @@ void exchange_upstream_timeout(struct exchange *exchange)
 	if (connection->state == CONNECTION_CONNECTING) {
 		step = exchange_fail(exchange, -ETIMEDOUT);
 	} else if (!exchange->has_response) {
+		meter_target(exchange, TRAFFIC_TARGET_TIMEOUTS);
 		upstream_close(exchange->upstream, true);
 		exchange->upstream = NULL;
 		step = answer_send(connection, cause);
@@ -465,6 +475,7 @@ void exchange_upstream_timeout(struct exchange *exchange)
 	} else {
 		connection_count(connection, cause_counter(cause));
 		connection_count(connection, COUNTER_HTTP_CUT);
+		meter_target(exchange, TRAFFIC_TARGET_TIMEOUTS);
 	}
 	if (step == STEP_CLOSE)
 		connection_close(connection);

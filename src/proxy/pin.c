@@ -6,6 +6,7 @@
 #include "proxy/pin.h"
 
 #include "proxy/health.h"
+#include "proxy/meter.h"
 #include "proxy/worker.h"
 #include "sticky/policy.h"
 
@@ -206,12 +207,25 @@ uint32_t pin_target_row(const struct proxy_listener *listener, const struct pin 
 	return sticky_find_target(view.snapshot, view.rule, pin->target);
 }
 
+/* The target is chosen. */
+static void pin_meter(struct worker *worker, const struct proxy_listener *listener,
+		      const struct pin *pin, const struct pin_tries *tries, bool is_kept)
+{
+	meter_flow(worker, listener, pin, TRAFFIC_TARGET_CONNECTIONS);
+	if (tries->count)
+		meter_flow(worker, listener, pin, TRAFFIC_RETRIES);
+	if (pin->scope)
+		meter_flow(worker, listener, pin,
+			   is_kept ? TRAFFIC_SESSION_KEPT : TRAFFIC_SESSION_PINNED);
+}
+
 uint32_t pin_choose(struct worker *worker, const struct proxy_listener *listener,
 		    const struct address *client, struct pin_tries *tries, struct pin *pin)
 {
 	struct view view = view_of(worker, listener);
 	uint32_t row = SNAPSHOT_NONE;
 	uint64_t instead_of = pin->target;
+	bool is_kept;
 
 	if (tries->count == L4_CONNECT_TRIES)
 		return SNAPSHOT_NONE;
@@ -221,7 +235,8 @@ uint32_t pin_choose(struct worker *worker, const struct proxy_listener *listener
 		if (pin->scope)
 			row = pin_follow(&view, client, pin, &instead_of);
 	}
-	if (row == SNAPSHOT_NONE) {
+	is_kept = row != SNAPSHOT_NONE;
+	if (!is_kept) {
 		row = pin_schedule(&view, tries);
 		if (row == SNAPSHOT_NONE) {
 			counter_add(view.counters, COUNTER_NO_TARGET, 1);
@@ -238,6 +253,7 @@ uint32_t pin_choose(struct worker *worker, const struct proxy_listener *listener
 	target_leave(worker, listener, pin);
 	target_enter(worker, pin, &view.snapshot->targets[row]);
 	pin->touched_s = (uint32_t)worker->session_s;
+	pin_meter(worker, listener, pin, tries, is_kept);
 	tries->targets[tries->count++] = pin->target;
 	return row;
 }
@@ -330,6 +346,15 @@ int listener_enter(struct worker *worker, const struct proxy_listener *listener)
 	}
 	counter_add(counters, COUNTER_CONNECTIONS, 1);
 	return 0;
+}
+
+void listener_join(struct worker *worker, const struct proxy_listener *listener)
+{
+	struct region_listener *region = &worker->regions->listeners[listener->slot];
+
+	if (atomic_load_explicit(&region->number, memory_order_relaxed) == listener->number)
+		atomic_fetch_add_explicit(&region->connections[worker->bank], 1,
+					  memory_order_relaxed);
 }
 
 void listener_leave(struct worker *worker, const struct proxy_listener *listener)

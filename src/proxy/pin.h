@@ -59,6 +59,8 @@ uint32_t pin_target_row(const struct proxy_listener *listener, const struct pin 
  * listener_leave() takes it off again.
  */
 int listener_enter(struct worker *worker, const struct proxy_listener *listener);
+/* The same without limits and COUNTER_CONNECTIONS, for HTTP. */
+void listener_join(struct worker *worker, const struct proxy_listener *listener);
 void listener_leave(struct worker *worker, const struct proxy_listener *listener);
 
 #endif

@@ -72,6 +72,7 @@ static void tunnel_begin(struct exchange *exchange)
 	struct transfer *request = &exchange->request;
 
 	connection_count(connection, COUNTER_HTTP_TUNNELS);
+	meter_answer(exchange);
 	exchange->is_tunnel = true;
 	exchange->keeps_client = exchange->keeps_upstream = false;
 	transfer_expect(request, HTTP_UNTIL_CLOSE, HTTP_UNTIL_CLOSE, 0);
@@ -225,6 +226,7 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 			*ret_is_over = true;
 			if (exchange->has_answered) {
 				connection_count(exchange->client, COUNTER_TARGET_RESET);
+				meter_target(exchange, TRAFFIC_TARGET_RESETS);
 				return response_bad(exchange, CAUSE_TARGET_CLOSED);
 			}
 			transfer->body =
@@ -232,6 +234,7 @@ static enum step response_read_head(struct exchange *exchange, bool *ret_is_over
 			return exchange_fail(exchange, got ? (int)got : -ECONNRESET);
 		}
 		exchange->has_answered = exchange->upstream_moved = true;
+		exchange->account.meter.received += (uint64_t)got;
 		transfer->body->end += (uint32_t)got;
 		/* A head that came with a buffer full of body is followed by more of it. */
 		transfer->full_reads = !buffer_room(transfer->body);
@@ -311,13 +314,17 @@ static enum step body_fill(struct exchange *exchange, bool *ret_is_over)
 
 	if (got == -EAGAIN)
 		return STEP_WAIT;
+	if (got > 0)
+		exchange->account.meter.received += (uint64_t)got;
 	if (got > 0 || (got == 0 && transfer->is_read && !exchange->upstream_broke)) {
 		exchange->upstream_moved = true;
 		return STEP_AGAIN;
 	}
 	*ret_is_over = true;
-	if (got != -EBADMSG && got != -E2BIG && got != -ENOMEM)
+	if (got != -EBADMSG && got != -E2BIG && got != -ENOMEM) {
 		connection_count(exchange->client, COUNTER_TARGET_RESET);
+		meter_target(exchange, TRAFFIC_TARGET_RESETS);
+	}
 	return response_cut(exchange);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "model/words.h"
+#include "proxy/meter.h"
 #include "proxy/tcp_connection.h"
 #include "proxy/worker.h"
 
@@ -72,12 +73,15 @@ static bool is_broken(const struct stream *stream)
 /* Both sides were dealt with as far as possible. */
 static void tcp_settle(struct tcp_connection *connection)
 {
-	if (is_broken(&connection->target))
+	if (is_broken(&connection->target)) {
+		meter_flow(connection->worker, connection->listener, &connection->pin,
+			   TRAFFIC_TARGET_RESETS);
 		tcp_end(connection, FAREWELL_RESET, COUNTER_TARGET_RESET);
-	else if (is_broken(&connection->client))
+	} else if (is_broken(&connection->client)) {
 		tcp_end(connection, FAREWELL_RESET, COUNTER_CLIENT_RESET);
-	else
+	} else {
 		tcp_end(connection, FAREWELL_FINISH, COUNTER_L4_CLOSED);
+	}
 }
 
 static void tcp_run(struct tcp_connection *connection);
@@ -120,6 +124,8 @@ static void target_failed(struct tcp_connection *connection, int error)
 	target_close(connection);
 	counter_add(counters,
 		    error == -ETIMEDOUT ? COUNTER_CONNECT_TIMEOUT : COUNTER_CONNECT_FAILED, 1);
+	meter_flow(connection->worker, connection->listener, &connection->pin,
+		   error == -ETIMEDOUT ? TRAFFIC_CONNECT_TIMEOUT : TRAFFIC_CONNECT_FAILED);
 	connection->state = TCP_CHOOSING;
 }
 

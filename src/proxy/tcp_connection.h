@@ -27,6 +27,7 @@ enum tcp_state {
 struct tcp_lane {
 	struct buffer *buffer; /* bytes to be written, or NULL */
 	struct bulk_pipe *pipe; /* likewise */
+	uint64_t got, put; /* bytes, since the meter was told (proxy/meter.h) */
 	bool is_read; /* the sender's end was seen ... */
 	bool is_finished; /* ... and passed on */
 	bool is_bulk; /* the last read was full: the next goes through a pipe */

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "io/proxy_protocol.h"
+#include "proxy/meter.h"
 #include "proxy/tcp_connection.h"
 #include "proxy/worker.h"
 
@@ -65,6 +66,8 @@ static bool lane_write(struct tcp_lane *lane, struct stream *to, struct buffer_s
 			to->source.is_broken = true;
 			return false;
 		}
+		if (put > 0)
+			lane->put += (uint64_t)put;
 		if (put > 0 && lane->buffer)
 			lane->buffer->begin += (uint32_t)put;
 		else if (put > 0)
@@ -114,6 +117,7 @@ static bool lane_move(struct tcp_lane *lane, struct tcp_lane *other, struct stre
 	if (from->source.is_readable && !lane->is_read)
 		got = lane_read(lane, from, stock);
 	if (got > 0) {
+		lane->got += (uint64_t)got;
 		lane_write(lane, to, stock);
 		return true;
 	}
@@ -128,6 +132,22 @@ static bool lane_move(struct tcp_lane *lane, struct tcp_lane *other, struct stre
 			stream_finish(to);
 	}
 	return had_bytes;
+}
+
+static void tcp_meter(struct tcp_connection *connection)
+{
+	struct tcp_lane *up = &connection->up, *down = &connection->down;
+
+	if (!(up->got | up->put | down->got | down->put))
+		return;
+	meter_flow_move(connection->worker, connection->listener, &connection->pin,
+			&(struct meter_amounts){
+				.from_client = up->got,
+				.to_target = up->put,
+				.from_target = down->got,
+				.to_client = down->put,
+			});
+	up->got = up->put = down->got = down->put = 0;
 }
 
 bool tcp_move(struct tcp_connection *connection)
@@ -147,6 +167,7 @@ bool tcp_move(struct tcp_connection *connection)
 		moves |= lane_move(down, up, target, client, stock);
 		has_moved |= moves;
 	}
+	tcp_meter(connection);
 	if (has_moved) {
 		connection->moved_ms = worker->now_ms;
 		pin_touch(worker, &connection->client_address, &connection->pin);

@@ -41,6 +41,12 @@ void udp_flush(struct worker *worker)
 static void question_take(struct udp *udp, struct udp_table *table, struct udp_flow *flow,
 			  const struct datagram *datagram)
 {
+	struct meter_amounts *amounts = udp_run_of(udp, flow);
+
+	amounts->packets_from_client++;
+	amounts->packets_to_target++;
+	amounts->from_client += datagram->size;
+	amounts->to_target += datagram->size;
 	flow->questions++;
 	udp_flow_extend(udp->worker, flow);
 	pin_touch(udp->worker, &flow->client, &flow->pin);
@@ -52,6 +58,15 @@ static void question_take(struct udp *udp, struct udp_table *table, struct udp_f
 			     .to = flow->path.peer->address,
 		     },
 		     NULL);
+}
+
+/* It came, and goes nowhere. */
+static void question_drop(const struct udp *udp, const struct proxy_listener *listener,
+			  const struct datagram *datagram)
+{
+	meter_flow_move(
+		udp->worker, listener, NULL,
+		&(struct meter_amounts){ .packets_from_client = 1, .from_client = datagram->size });
 }
 
 static void questions_take(struct udp *udp, struct udp_table *table,
@@ -66,6 +81,7 @@ static void questions_take(struct udp *udp, struct udp_table *table,
 
 		if (datagram->is_cut) {
 			counter_add(&udp->worker->counters[listener->slot], COUNTER_UDP_DROPPED, 1);
+			question_drop(udp, listener, datagram);
 			continue;
 		}
 		/* They often come in runs. */
@@ -75,7 +91,10 @@ static void questions_take(struct udp *udp, struct udp_table *table,
 			flow = udp_flow_begin(udp, table, &key);
 		if (flow)
 			question_take(udp, table, flow, datagram);
+		else
+			question_drop(udp, listener, datagram);
 	}
+	udp_run_end(udp);
 }
 
 void udp_ready(struct proxy_listener *listener)
@@ -106,6 +125,7 @@ static void answer_take(struct udp *udp, const struct udp_port *port,
 	struct udp_flow *flow = udp_port_flow(port, &datagram->from);
 	struct udp_table *table;
 	const struct proxy_listener *listener;
+	struct meter_amounts *amounts;
 
 	if (!flow)
 		return; /* too late, or from a stranger */
@@ -115,6 +135,11 @@ static void answer_take(struct udp *udp, const struct udp_port *port,
 		counter_add(&udp->worker->counters[listener->slot], COUNTER_UDP_DROPPED, 1);
 		return;
 	}
+	amounts = udp_run_of(udp, flow);
+	amounts->packets_from_target++;
+	amounts->packets_to_client++;
+	amounts->from_target += datagram->size;
+	amounts->to_client += datagram->size;
 	flow->answers++;
 	datagram_put(udp->answers,
 		     &(struct datagram_out){
@@ -167,6 +192,7 @@ static void port_ready(struct io_source *source)
 	count = datagram_receive(udp->answers, source->fd, port->expected, &datagrams);
 	for (int i = 0; i < count; i++)
 		answer_take(udp, port, &datagrams[i]);
+	udp_run_end(udp);
 	/* Asking for more than there is costs a look; the loop comes back for the rest. */
 	if (count < port->expected)
 		port->expected = count > 1 ? (uint16_t)count : 1;

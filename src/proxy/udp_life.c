@@ -18,6 +18,25 @@ static struct counters *table_counters(const struct udp_table *table)
 	return &listener->worker->counters[listener->slot];
 }
 
+struct meter_amounts *udp_run_of(struct udp *udp, struct udp_flow *flow)
+{
+	if (udp->run.flow != flow) {
+		udp_run_end(udp);
+		udp->run.flow = flow;
+	}
+	return &udp->run.amounts;
+}
+
+void udp_run_end(struct udp *udp)
+{
+	struct udp_run *run = &udp->run;
+
+	if (!run->flow)
+		return;
+	meter_flow_move(udp->worker, run->flow->table->listener, &run->flow->pin, &run->amounts);
+	*run = (struct udp_run){ 0 };
+}
+
 void udp_flow_extend(const struct worker *worker, struct udp_flow *flow)
 {
 	uint64_t deadline_ms = worker->now_ms + flow->table->idle_ms;
@@ -44,6 +63,8 @@ void udp_flow_end(struct udp_flow *flow, enum counter why)
 	struct worker *worker = listener->worker;
 
 	counter_add(table_counters(table), why, 1);
+	if (worker->udp && worker->udp->run.flow == flow)
+		udp_run_end(worker->udp);
 	/* Every datagram refreshed the pin; an end that silence brings is no use of it. */
 	flow->pin.scope = 0;
 	pin_end(worker, listener, &flow->client, &flow->pin);
@@ -145,6 +166,8 @@ void udp_flow_unreachable(struct udp *udp, struct udp_flow *flow)
 	int result;
 
 	counter_add(table_counters(table), COUNTER_UDP_UNREACHABLE, 1);
+	meter_flow(udp->worker, table->listener, &flow->pin,
+		   flow->answers ? TRAFFIC_TARGET_RESETS : TRAFFIC_CONNECT_FAILED);
 	if (flow->answers || table->listener->is_closed) {
 		udp_flow_end(flow, COUNTER_TARGET_RESET);
 		udp_table_release(table);

@@ -7,7 +7,14 @@
 #define PROXY_UDP_LIFE_H
 
 #include "process/counters.h"
+#include "proxy/meter.h"
 #include "proxy/udp_flow.h"
+
+/* Datagrams of one flow, one behind the other, that the meter was not told of. */
+struct udp_run {
+	struct udp_flow *flow; /* NULL = none */
+	struct meter_amounts amounts;
+};
 
 /* All of a worker's UDP; made with its first UDP listener. */
 struct udp {
@@ -16,6 +23,7 @@ struct udp {
 	struct datagram_batch *questions; /* from clients; empty between calls */
 	struct datagram_batch *answers; /* from targets; sent at the end of the turn */
 	struct list tables; /* struct udp_table */
+	struct udp_run run; /* empty between calls */
 };
 
 /*
@@ -32,5 +40,9 @@ void udp_flow_extend(const struct worker *worker, struct udp_flow *flow);
 void udp_flow_end(struct udp_flow *flow, enum counter why);
 /* After flows ended: a table goes with the last one when its listener left the loop. */
 void udp_table_release(struct udp_table *table);
+
+/* The run that flow's next datagram belongs to; its end, which comes before the flow's. */
+struct meter_amounts *udp_run_of(struct udp *udp, struct udp_flow *flow);
+void udp_run_end(struct udp *udp);
 
 #endif

@@ -179,6 +179,7 @@ int upstream_take(struct worker *worker, const struct snapshot_target *target, b
 	upstream->exchange = exchange;
 	pool->used_count++;
 	descriptors_count(worker->descriptors, 1);
+	meter_connect(exchange, upstream);
 	*ret = upstream;
 	return 0;
 }
@@ -220,6 +221,7 @@ void upstream_close(struct upstream *upstream, bool is_failure)
 	timer_done(&upstream->worker->wheel, &upstream->timer);
 	io_close(upstream->worker->io, &upstream->stream.source);
 	descriptors_count(upstream->worker->descriptors, -1);
+	meter_disconnect(upstream);
 	upstream->exchange = NULL;
 	worker_bury(upstream->worker, &upstream->grave, upstream);
 }

@@ -39,6 +39,7 @@ struct upstream {
 	struct worker *worker;
 	struct upstream_pool *pool;
 	struct exchange *exchange; /* NULL while idle */
+	uint32_t target_slot;
 	bool is_connected;
 	bool is_reused; /* carried a request before */
 };

@@ -246,7 +246,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.sessions = setup->sessions,
 		.health = setup->health,
 		.counters = setup->regions->columns[setup->index].counters,
-		.access = setup->access,
+		.traffic = &setup->regions->columns[setup->index].traffic,
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,

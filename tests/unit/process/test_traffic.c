@@ -151,6 +151,7 @@ static void a_new_owner_begins_at_zero(void **state)
 		assert_null(traffic_row(column(&stage, 0), kind, 40, 0));
 		assert_int_equal(sum_of(&stage, kind, 40, 101, TRAFFIC_RETRIES), 1);
 	}
+	assert_null(traffic_row(column(&stage, 0), TRAFFIC_TARGET, 41, 0));
 	/* A claim that was broken off: the number is gone, the old values are not. */
 	column(&stage, 1)->targets[40].number = 0;
 	row = traffic_row(column(&stage, 1), TRAFFIC_TARGET, 40, 102);
