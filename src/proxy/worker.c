@@ -244,6 +244,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.bank = setup->bank,
 		.regions = setup->regions,
 		.sessions = setup->sessions,
+		.access = setup->access,
 		.health = setup->health,
 		.counters = setup->regions->columns[setup->index].counters,
 		.traffic = &setup->regions->columns[setup->index].traffic,
