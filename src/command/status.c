@@ -21,7 +21,7 @@ static const char usage[] =
 	"\n"
 	"  --data DIR          the data directory of `setia run` (default " DOOR_DATA_DEFAULT ")\n"
 	"  --json              as JSON\n"
-	"  --counters          only counters, all that are not 0: listener, counter, value\n"
+	"  --counters          only counters, all that are not 0: listener, rule or target; counter; value\n"
 	"  --help              print this\n";
 
 static long long number_of(const json_t *object, const char *name)

@@ -15,7 +15,8 @@
 #include "process/log.h"
 
 #define TAIL_ROOM 256 /* for what closes the object */
-#define LISTENER_ROOM 4096 /* one listener with all its counters */
+#define LISTENER_ROOM 8192 /* one listener, rule or target with all its numbers */
+#define ROWS_AT_ONCE 2048 /* looked at; then the keeper has other things to do */
 #define UNBOUND_ROOM 256
 #define UNBOUND_MOST 64
 
@@ -208,6 +209,17 @@ static void add_sessions(struct report *report, const struct regions *regions)
 	    (long long)atomic_load(&sessions->saved_s));
 }
 
+/* The numbers of a listener, by cause and of its traffic. */
+struct numbers {
+	uint64_t values[COUNTERS_USED + TRAFFIC_OF_RULE];
+};
+
+static const char *number_name(unsigned which)
+{
+	return which < COUNTERS_USED ? counter_name((enum counter)which)
+				     : traffic_name(which - COUNTERS_USED);
+}
+
 static uint64_t sum_of(const struct keeper *keeper, uint32_t slot, enum counter counter)
 {
 	uint64_t sum = 0;
@@ -219,20 +231,29 @@ static uint64_t sum_of(const struct keeper *keeper, uint32_t slot, enum counter 
 	return sum;
 }
 
+static void numbers_of_listener(const struct keeper *keeper,
+				const struct snapshot_listener *listener, struct numbers *ret)
+{
+	for (unsigned i = 0; i < COUNTERS_USED; i++)
+		ret->values[i] = sum_of(keeper, listener->slot, (enum counter)i);
+	regions_read(keeper->regions, TRAFFIC_LISTENER, listener->slot, listener->number,
+		     &ret->values[COUNTERS_USED]);
+}
+
 static void add_counters_of(struct report *report, const struct keeper *keeper,
 			    const struct snapshot_listener *listener, bool is_first)
 {
+	struct numbers numbers;
 	bool has_one = false;
 
+	numbers_of_listener(keeper, listener, &numbers);
 	add(report, "%s{\"listener\":\"%.*s\",\"counters\":{", is_first ? "" : ",", LIMIT_ID - 1,
 	    listener->id);
-	for (unsigned i = 0; i < COUNTERS_USED; i++) {
-		uint64_t value = sum_of(keeper, listener->slot, (enum counter)i);
-
-		if (value == 0)
+	for (unsigned i = 0; i < COUNTERS_USED + TRAFFIC_OF_RULE; i++) {
+		if (numbers.values[i] == 0)
 			continue;
-		add(report, "%s\"%s\":%llu", has_one ? "," : "", counter_name((enum counter)i),
-		    (unsigned long long)value);
+		add(report, "%s\"%s\":%llu", has_one ? "," : "", number_name(i),
+		    (unsigned long long)numbers.values[i]);
 		has_one = true;
 	}
 	add(report, "}}");
@@ -273,22 +294,74 @@ size_t report_status(const struct keeper *keeper, uint64_t now_ms, char *out, si
 	return report.size;
 }
 
+static void add_numbers(struct report *report, const char *who, const struct numbers *numbers)
+{
+	for (unsigned i = 0; i < COUNTERS_USED + TRAFFIC_OF_RULE; i++) {
+		if (numbers->values[i])
+			add(report, "%s %s %llu\n", who, number_name(i),
+			    (unsigned long long)numbers->values[i]);
+	}
+}
+
+/* A target has no id of its own: "<its rule's or listener's>/<address>". */
+static void add_numbers_of_target(struct report *report, const struct keeper *keeper,
+				  const struct snapshot *snapshot,
+				  const struct snapshot_target *target)
+{
+	const struct regions *regions = keeper->regions;
+	char who[LIMIT_ID + 1 + ADDRESS_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
+	struct numbers numbers = { 0 };
+
+	address_format(&target->address, address);
+	snprintf(who, sizeof(who), "%.*s/%s", LIMIT_ID - 1, snapshot->rules[target->rule].id,
+		 address);
+	regions_read(regions, TRAFFIC_TARGET, target->slot, target->number,
+		     &numbers.values[COUNTERS_USED]);
+	add_numbers(report, who, &numbers);
+}
+
+static void add_numbers_of_row(struct report *report, const struct keeper *keeper,
+			       const struct snapshot *snapshot, uint32_t row)
+{
+	const struct snapshot_rule *rule;
+	struct numbers numbers = { 0 };
+	char who[LIMIT_ID + 1] = "";
+
+	if (row < snapshot->listener_count) {
+		numbers_of_listener(keeper, &snapshot->listeners[row], &numbers);
+		memcpy(who, snapshot->listeners[row].id, LIMIT_ID);
+		add_numbers(report, who, &numbers);
+		return;
+	}
+	row -= snapshot->listener_count;
+	if (row >= snapshot->rule_count) {
+		add_numbers_of_target(report, keeper, snapshot,
+				      &snapshot->targets[row - snapshot->rule_count]);
+		return;
+	}
+	rule = &snapshot->rules[row];
+	if (rule->slot >= LIMIT_RULES)
+		return; /* a layer-4 listener as a whole */
+	regions_read(keeper->regions, TRAFFIC_RULE, rule->slot, rule->number,
+		     &numbers.values[COUNTERS_USED]);
+	memcpy(who, rule->id, LIMIT_ID);
+	add_numbers(report, who, &numbers);
+}
+
+uint32_t report_counters_end(const struct snapshot *snapshot)
+{
+	return snapshot->listener_count + snapshot->rule_count + snapshot->target_count;
+}
+
 size_t report_counters(const struct keeper *keeper, const struct snapshot *snapshot, uint32_t *row,
 		       char *out, size_t room)
 {
 	struct report report = { .out = out, .room = room };
+	uint32_t end = report_counters_end(snapshot);
 
-	for (; *row < snapshot->listener_count && has_room(&report, LISTENER_ROOM); (*row)++) {
-		const struct snapshot_listener *listener = &snapshot->listeners[*row];
-
-		for (unsigned i = 0; i < COUNTERS_USED; i++) {
-			uint64_t value = sum_of(keeper, listener->slot, (enum counter)i);
-
-			if (value > 0)
-				add(&report, "%.*s %s %llu\n", LIMIT_ID - 1, listener->id,
-				    counter_name((enum counter)i), (unsigned long long)value);
-		}
-	}
+	for (unsigned i = 0; i < ROWS_AT_ONCE && *row < end && has_room(&report, LISTENER_ROOM);
+	     i++, (*row)++)
+		add_numbers_of_row(&report, keeper, snapshot, *row);
 	return report.size;
 }
 

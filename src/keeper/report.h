@@ -20,8 +20,10 @@ struct keeper;
  * the size, at most `room`. */
 size_t report_status(const struct keeper *keeper, uint64_t now_ms, char *out, size_t room);
 
-/* Lines "listener counter value", of counters that are not 0, for the listeners from *row on; moves
- * *row behind the last one that had room. */
+/* Lines "id counter value", of counters that are not 0, for what is at *row and behind it:
+ * listeners, then rules, then targets; moves *row behind the last one that had room. There are no
+ * more from report_counters_end() on. The size may be 0 before that. */
+uint32_t report_counters_end(const struct snapshot *snapshot);
 size_t report_counters(const struct keeper *keeper, const struct snapshot *snapshot, uint32_t *row,
 		       char *out, size_t room);
 
