@@ -76,7 +76,10 @@ static int place_descriptors(int channel, int api_socket, int *binary)
  */
 static void set_signals(void)
 {
-	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2 };
+	/* SIGXFSZ: a roof on the size of files is one write's error, not the end of traffic. */
+	static const int ignored[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ
+	};
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
 

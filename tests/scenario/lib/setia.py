@@ -259,7 +259,8 @@ class Site:
         self.setia, self.api = setia, setia.api
         self.port = free_port()
         self.load_balancer = setia.borrow_balancer()
-        listener = {name: rule.pop(name) for name in ("KeepaliveEnable",) if name in rule}
+        listener = {name: rule.pop(name) for name in ("KeepaliveEnable", "AccessLog", "AccessLogFormat")
+                    if name in rule}
         self.listener = self.api.call(
             "CreateListener", LoadBalancerId=self.load_balancer, Ports=[self.port],
             Protocol="HTTP", **listener)["ListenerIds"][0]
