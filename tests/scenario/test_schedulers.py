@@ -18,12 +18,14 @@ from lib.api import ApiError
 from lib.backend import answer
 from lib.shape import must_issue, ours, pair_of, servers
 from lib.tcp import Echo, Layer4
-from lib.udp import UdpServer, ask_once
+from lib.udp import UdpClient, UdpServer, ask_once
 from lib.wait import SLOW, until
 from test_health import CHECK, Time, is_probe
 
 SIGMAS = 5  # one run in millions strays further
 TCP_CHECK = {**CHECK, "CheckType": "TCP"}
+UDP_CHECK = {**CHECK, "CheckType": "CUSTOM", "ContextType": "TEXT", "SendContext": "alive?",
+             "RecvContext": "yes"}
 
 
 @pytest.fixture
@@ -224,13 +226,13 @@ def test_least_conn_forgets_nothing_and_keeps_nothing(make_site, make_backend, p
             client.send(b"GET /cut HTTP/1.1\r\nHost: a.example\r\n\r\n")
             client.drain()
         site.weight(pair[0], 10 + number % 2)
-    site.deregister(dead)
+    dead.start()
     site.weight(pair[0], 10)
     time.sleep(0.5 * SLOW)
     clock.advance(11)  # whoever failed three times in a row is tried again
     time.sleep(0.3 * SLOW)
-    names = names_of(site.fetch() for _ in range(20))
-    assert all(left != right for left, right in itertools.pairwise(names)), names
+    names = names_of(site.fetch() for _ in range(21))
+    assert all(len(set(names[at:at + 3])) == 3 for at in range(19)), names
 
 
 def test_least_conn_counts_tunnels_through_changes(make_site, pair):
@@ -519,6 +521,21 @@ def test_a_dead_server_loses_its_clients(make_site, pair, passing):
     assert {site.fetch().text for _ in range(4)} == {"one", "two"}
 
 
+def test_the_checker_moves_clients_of_a_server_that_still_answers(make_site, pair, passing):
+    """SP-46: a server may be sick and answer all the same."""
+    site = make_site(pair, SessionExpireTime=1000, HealthCheck={**CHECK, "HttpCode": 2})
+    passing.until_state("Alive", *pair)
+    cookie, name = pinned(site)
+    sick = of_name(pair, name)
+    sick.script = lambda peer, request: peer.send(
+        answer(name, status="503 Sick" if is_probe(request) else "200 OK"))
+    passing.until_state("Dead", sick)
+    moved = moves_to(site, cookie, other(name))
+    sick.script = None
+    passing.until_state("Alive", sick)
+    assert site.fetch(cookie=moved).text == other(name)
+
+
 def test_failover_takes_one_connect_timeout(make_site, make_backend, clock):
     """A server that vanished without a word: the pinned client waits once, 4 s at most."""
     living, gone = make_backend("one"), make_backend("two")
@@ -635,8 +652,8 @@ def test_reschedule_unhealthy(make_tcp, echoes, passing):
             client.socket.close()
 
 
-def test_udp_pins_and_dead_servers(make_tcp, passing):
-    """Silent for the checker alone, so that only health can move the client."""
+def sick_pair():
+    """Two servers, and the names of those that are silent for the checker alone."""
     dead = set()
 
     def script(name):
@@ -646,11 +663,14 @@ def test_udp_pins_and_dead_servers(make_tcp, passing):
             return [name.encode()]
         return say
 
-    backends = [UdpServer(name, script=script(name)) for name in ("one", "two")]
+    return dead, [UdpServer(name, script=script(name)) for name in ("one", "two")]
+
+
+def test_udp_pins_and_dead_servers(make_tcp, passing):
+    """SP-46."""
+    dead, backends = sick_pair()
     try:
-        listener = make_tcp(backends, protocol="UDP", SessionExpireTime=600, HealthCheck={
-            **CHECK, "CheckType": "CUSTOM", "ContextType": "TEXT", "SendContext": "alive?",
-            "RecvContext": "yes"})
+        listener = make_tcp(backends, protocol="UDP", SessionExpireTime=600, HealthCheck=UDP_CHECK)
         passing.until_state("Alive", *backends)
         name = ask_once(listener.port)
         assert {ask_once(listener.port) for _ in range(4)} == {name}
@@ -660,6 +680,24 @@ def test_udp_pins_and_dead_servers(make_tcp, passing):
         dead.clear()
         passing.until_state("Alive", of_name(backends, name))
         assert {ask_once(listener.port) for _ in range(4)} == {other(name)}
+    finally:
+        for server in backends:
+            server.stop()
+
+
+@pytest.mark.parametrize("switch", [False, True])
+def test_udp_reschedule_unhealthy(make_tcp, passing, switch):
+    """SP-48: a flow stays with a dead server unless the switch says otherwise."""
+    dead, backends = sick_pair()
+    try:
+        listener = make_tcp(backends, protocol="UDP", RescheduleUnhealthy=switch, HealthCheck=UDP_CHECK)
+        passing.until_state("Alive", *backends)
+        with UdpClient(listener.port) as client:
+            name = client.ask(b"?").decode()
+            dead.add(name)
+            passing.until_state("Dead", of_name(backends, name))
+            passing.step(2)
+            assert client.ask(b"?").decode() == (other(name) if switch else name)
     finally:
         for server in backends:
             server.stop()

@@ -207,6 +207,31 @@ static void test_unhealthy_targets_are_left(void **state)
 	stage_close();
 }
 
+/* Between two looks one comes back and the other dies. */
+static void test_others_are_down_than_before(void **state)
+{
+	int clients[6], targets[6];
+	unsigned which[6];
+
+	stage_open(3);
+	stage.listener->layer4.reschedules_unhealthy = true;
+	stage_publish();
+	open_many(6, clients, targets, which);
+	stage_set_down(0, true);
+	assert_open_after(1100, 6);
+	assert_open_after(200, 4);
+	stage_set_down(0, false);
+	stage_set_down(1, true);
+	assert_open_after(1100, 4);
+	assert_open_after(200, 2);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(which[i], i % 3);
+	send_text(clients[2], "on");
+	assert_reads(targets[2], "on");
+	close_many(6, clients, targets);
+	stage_close();
+}
+
 static void test_the_switch_may_come_and_go(void **state)
 {
 	int clients[4], targets[4];
@@ -240,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_a_draining_target_is_left_at_the_end),
 		cmocka_unit_test(test_without_the_switch_connections_stay),
 		cmocka_unit_test(test_unhealthy_targets_are_left),
+		cmocka_unit_test(test_others_are_down_than_before),
 		cmocka_unit_test(test_the_switch_may_come_and_go),
 	};
 
