@@ -58,6 +58,11 @@ int api_new(struct control *control, const struct action *(*find)(const char *na
 	return 0;
 }
 
+const struct control *api_control(const struct api *api)
+{
+	return api->control;
+}
+
 struct api *api_free(struct api *api)
 {
 	if (api)

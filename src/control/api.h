@@ -24,6 +24,8 @@ struct api_request {
 int api_new(struct control *control, const struct action *(*find)(const char *name),
 	    struct api **ret);
 struct api *api_free(struct api *api);
+/* Borrowed. */
+const struct control *api_control(const struct api *api);
 
 /* From now on every call answers ServiceUnavailable with this reason (copied); NULL = serve again.
  */

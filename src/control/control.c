@@ -18,6 +18,7 @@
 
 #include "control/api.h"
 #include "control/config_file.h"
+#include "control/metrics.h"
 #include "control/opening.h"
 #include "control/publish.h"
 #include "control/server.h"
@@ -319,6 +320,10 @@ static int loop_open(struct loop *loop, const struct run_options *options)
 	if (loop->signals < 0)
 		return -errno;
 	read_anchor(&loop->control);
+	error = metrics_token_make(options->data);
+	if (error != 0)
+		log_event(LOG_LEVEL_WARNING, "metrics_token_not_made", "error", log_errno(error),
+			  NULL);
 	error = api_new(&loop->control, action_find, &loop->api);
 	if (error != 0)
 		return error;

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "control/metrics.h"
 #include "model/limits.h"
 #include "process/log.h"
 
@@ -144,6 +145,83 @@ static enum MHD_Result answer_api(struct exchange *exchange)
 			 api_answer(exchange->server->api, &request, refusal));
 }
 
+static bool is_reading(const struct exchange *exchange)
+{
+	return strcmp(exchange->method, MHD_HTTP_METHOD_GET) == 0 ||
+	       strcmp(exchange->method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
+static void metrics_begin(struct exchange *exchange)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct metrics_reader reader = {
+		.peer = info ? info->client_addr : NULL,
+		.authorization = header_of(exchange, "Authorization"),
+		.is_forwarded = header_of(exchange, "X-Forwarded-For") ||
+				header_of(exchange, "Forwarded") || header_of(exchange, "Via"),
+	};
+
+	if (!is_reading(exchange))
+		(void)problem_set(&exchange->refusal, "MethodNotAllowed", "",
+				  "Metrics are read by GET.");
+	else if (!metrics_may_read(api_control(exchange->server->api)->options->data, &reader))
+		(void)problem_set(&exchange->refusal, "Unauthorized", "",
+				  "Metrics are for the loopback, or for the token in "
+				  "DIR/metrics_token.");
+}
+
+/* Takes `text` (malloc'd). `header` may be NULL. */
+static enum MHD_Result send_text(struct exchange *exchange, unsigned status, char *text,
+				 size_t size, const char *header, const char *value)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result result = MHD_NO;
+
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	if (MHD_add_response_header(response, "Content-Type", METRICS_TYPE) == MHD_YES &&
+	    MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+	    (!header || MHD_add_response_header(response, header, value) == MHD_YES))
+		result = MHD_queue_response(exchange->connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result refuse_metrics(struct exchange *exchange, unsigned status,
+				      const char *reason, const char *header, const char *value)
+{
+	char *text = NULL;
+	int size = asprintf(&text, "%s\n", reason);
+
+	return size < 0 ? MHD_NO : send_text(exchange, status, text, (size_t)size, header, value);
+}
+
+static enum MHD_Result answer_metrics(struct exchange *exchange)
+{
+	const struct problem *refusal = &exchange->refusal;
+	size_t size;
+	char *text;
+	int error;
+
+	if (refusal->code && !is_reading(exchange))
+		return refuse_metrics(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, refusal->text, "Allow",
+				      "GET, HEAD");
+	if (refusal->code)
+		return refuse_metrics(exchange, MHD_HTTP_UNAUTHORIZED, refusal->text,
+				      "WWW-Authenticate", "Bearer");
+	error = metrics_text(api_control(exchange->server->api), &text, &size);
+	if (error != 0)
+		return refuse_metrics(exchange, MHD_HTTP_SERVICE_UNAVAILABLE,
+				      error == -E2BIG ? "There are more metrics than fit an answer."
+						      : strerror(-error),
+				      NULL, NULL);
+	return send_text(exchange, MHD_HTTP_OK, text, size, NULL, NULL);
+}
+
 static void nothing_begin(struct exchange *exchange)
 {
 	(void)problem_set(&exchange->refusal, "NotFound", "", "There is nothing at this path.");
@@ -157,6 +235,7 @@ static enum MHD_Result answer_nothing(struct exchange *exchange)
 
 static const struct path paths[] = {
 	{ "/", api_begin, answer_api },
+	{ "/metrics", metrics_begin, answer_metrics },
 };
 
 static const struct path nothing = { "", nothing_begin, answer_nothing };

@@ -349,8 +349,7 @@ def test_rules_are_created_together_or_not_at_all(make_site, api):
 @pytest.mark.parametrize("rule, code", [
     ({"Url": None}, "MissingParameter"),
     ({"Url": 5}, "InvalidParameter"),
-    ({"Scheduler": "LEAST_CONN"}, "UnsupportedOperation"),
-    ({"Scheduler": "IP_HASH"}, "UnsupportedOperation"),
+    ({"Scheduler": "IP_HASH", "SessionExpireTime": 60}, "InvalidParameter"),
     ({"Scheduler": "NONSENSE"}, "InvalidParameterValue"),
     ({"ForwardType": "TRPC"}, "UnsupportedOperation"),
     ({"ForwardType": "NONSENSE"}, "InvalidParameterValue"),
