@@ -70,6 +70,7 @@ DEFAULTS = {
     "MaxConn": -1, "MaxCps": -1, "DeregisterTargetRst": False, "RescheduleStartTime": 0,
     "RescheduleInterval": 0, "AttrFlags": [], "Toa": False, "Certificate": None,
     "TargetGroup": None, "TargetGroupList": None, "DataCompressMode": None, "BindError": None,
+    "DrainPolicy": "MOVE", "AccessLog": None, "AccessLogFormat": None,
 }
 CHECK = {
     "HealthSwitch": 1, "TimeOut": 2, "IntervalTime": 5, "HealthNum": 3, "UnHealthNum": 3,

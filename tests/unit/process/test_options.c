@@ -50,6 +50,7 @@ static void defaults(void **state)
 	assert_string_equal(options.data, "/x");
 	assert_null(options.config);
 	assert_null(options.user);
+	assert_null(options.log_dir);
 	address_format(&options.api, text);
 	assert_string_equal(text, "127.0.0.1:9080");
 	assert_true(address_is_any(&options.default_vip));
@@ -87,6 +88,7 @@ static void refusals(void **state)
 		"run --data /x --resume 2",
 		"run --data /x --resume -1",
 		"run --data /x --api-rate many",
+		"run --data /x --log-dir ",
 		"run --data /x --log-level loud",
 		"run --data /x --log-format xml",
 		"run --data /x --config ",
