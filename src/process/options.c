@@ -57,7 +57,8 @@ static const struct option long_options[] = {
 static const char usage[] =
 	"Usage: setia run --data DIR [OPTION]...\n"
 	"Runs the load balancer in the foreground until SIGTERM or SIGINT. SIGHUP applies --config again,\n"
-	"SIGUSR2 goes on with the binary that stands at its path now, as setia upgrade does.\n"
+	"SIGUSR1 opens the access logs again, SIGUSR2 goes on with the binary that stands at its path now,\n"
+	"as setia upgrade does.\n"
 	"\n"
 	"  --data DIR          where everything is kept; made when missing\n"
 	"  --api ADDR:PORT     where the API listens (default 127.0.0.1:9080)\n"
