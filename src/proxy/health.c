@@ -18,6 +18,8 @@
 #include "proxy/health_checker.h"
 
 #define SHIFTED_TURN_MS 100 /* how often the loop looks when a test moves the clock */
+#define STALL_MS 1000
+#define STALL_ROUNDS 32 /* of some hundred events each: all probes that there may be */
 
 static void health_wake(struct health *health)
 {
@@ -82,13 +84,27 @@ static void wake_ready(struct io_source *source)
 	take_reports(health);
 }
 
+/*
+ * After a pause of ours (the process was stopped, the machine slept) answers lie in the sockets
+ * that came in time: all are read before anybody is said to have timed out.
+ */
+static void read_what_came(struct checker *checker)
+{
+	for (int i = 0; i < STALL_ROUNDS; i++) {
+		if (io_wait(checker->io, 0) < 0)
+			abort();
+		io_turn(checker->io);
+	}
+}
+
 static void *health_run(void *argument)
 {
 	struct health *health = argument;
 	struct checker *checker = &health->checker;
 
 	while (!health->must_end) {
-		int timeout_ms = timer_wheel_timeout_ms(&checker->wheel, clock_boot_ms());
+		uint64_t before_ms = clock_boot_ms();
+		int timeout_ms = checker_timeout_ms(checker, before_ms);
 
 		if (clock_is_shifted() && (timeout_ms < 0 || timeout_ms > SHIFTED_TURN_MS))
 			timeout_ms = SHIFTED_TURN_MS;
@@ -96,6 +112,9 @@ static void *health_run(void *argument)
 			abort();
 		checker->now_ms = checker->prober.now_ms = clock_boot_ms();
 		io_turn(checker->io);
+		if (timeout_ms >= 0 &&
+		    checker->now_ms - before_ms > (uint64_t)timeout_ms + STALL_MS)
+			read_what_came(checker);
 		timer_wheel_run(&checker->wheel, checker->now_ms);
 		checker_begin_waiting(checker);
 		prober_free_dead(&checker->prober);

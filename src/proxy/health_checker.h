@@ -15,6 +15,8 @@
 
 #define HEALTH_BLOCK_MS 10000 /* features.md 6, passive checks */
 #define HEALTH_FAILURES 3
+/* However many targets there are: about a quarter of a core. Above it intervals grow. */
+#define HEALTH_PROBES_A_SECOND 5000
 #define HEALTH_REPORTS_MOST 256 /* reports of workers that wait; a lost one comes again */
 
 /* A target under watch. */
@@ -49,6 +51,8 @@ struct checker {
 	 */
 	struct list waiting, waiting_failed;
 	uint32_t probes_most, failed_probes;
+	uint32_t may_begin; /* of HEALTH_PROBES_A_SECOND; filled up with the time */
+	uint64_t filled_ms;
 	uint64_t no_room_until_ms; /* said in the log, not to be said again before */
 };
 
@@ -85,6 +89,8 @@ int checker_adopt(struct checker *checker, struct generation *generation);
 void checker_block(struct checker *checker, const struct health_report *report);
 /* Begins what waits, as far as there is room. */
 void checker_begin_waiting(struct checker *checker);
+/* How long the loop may wait; -1 = for ever. */
+int checker_timeout_ms(const struct checker *checker, uint64_t now_ms);
 
 /* health_tell.c: one line each, features.md section 13, and a change into the ring as well. */
 void health_tell_change(struct regions *regions, const struct snapshot *snapshot, uint32_t target,

@@ -14,6 +14,8 @@
 #include "proxy/health_judge.h"
 
 #define NO_ROOM_SAY_MS 10000
+#define BURST_MS 100 /* what the rate allows at once, as a time */
+#define RATE_MS 10
 
 static const struct snapshot *snapshot_of(const struct checker *checker)
 {
@@ -61,6 +63,7 @@ static void watch_begin(struct watch *watch)
 	enum probe_verdict verdict;
 
 	list_remove(&watch->wait);
+	checker->may_begin--;
 	watch->is_failed_probe = watch->has_failed;
 	if (watch->is_failed_probe)
 		checker->failed_probes++;
@@ -79,15 +82,49 @@ static void watch_begin(struct watch *watch)
 		watch_result(watch, verdict);
 }
 
+static void rate_fill(struct checker *checker)
+{
+	uint64_t passed_ms = checker->now_ms - checker->filled_ms;
+	uint64_t most = HEALTH_PROBES_A_SECOND * BURST_MS / 1000;
+	uint64_t filled;
+
+	if (passed_ms > BURST_MS)
+		passed_ms = BURST_MS;
+	filled = checker->may_begin + passed_ms * HEALTH_PROBES_A_SECOND / 1000;
+	checker->may_begin = (uint32_t)(filled > most ? most : filled);
+	checker->filled_ms = checker->now_ms;
+}
+
+static bool may_begin(const struct checker *checker)
+{
+	return checker->may_begin > 0 && checker->prober.count < checker->probes_most;
+}
+
+static bool may_begin_failed(const struct checker *checker)
+{
+	return may_begin(checker) &&
+	       checker->failed_probes < checker->probes_most - checker->probes_most / 4;
+}
+
 void checker_begin_waiting(struct checker *checker)
 {
-	uint32_t failed_most = checker->probes_most - checker->probes_most / 4;
-
-	while (!list_is_empty(&checker->waiting) && checker->prober.count < checker->probes_most)
+	rate_fill(checker);
+	while (!list_is_empty(&checker->waiting) && may_begin(checker))
 		watch_begin(list_entry(checker->waiting.next, struct watch, wait));
-	while (!list_is_empty(&checker->waiting_failed) &&
-	       checker->prober.count < checker->probes_most && checker->failed_probes < failed_most)
+	while (!list_is_empty(&checker->waiting_failed) && may_begin_failed(checker))
 		watch_begin(list_entry(checker->waiting_failed.next, struct watch, wait));
+}
+
+int checker_timeout_ms(const struct checker *checker, uint64_t now_ms)
+{
+	int timeout_ms = timer_wheel_timeout_ms(&checker->wheel, now_ms);
+	bool has_waiting =
+		!list_is_empty(&checker->waiting) || !list_is_empty(&checker->waiting_failed);
+
+	/* A place comes free with an event, the right to begin only with the time. */
+	if (has_waiting && !checker->may_begin && (timeout_ms < 0 || timeout_ms > RATE_MS))
+		return RATE_MS;
+	return timeout_ms;
 }
 
 static void due_fire(struct timer *timer)
@@ -330,6 +367,7 @@ int checker_init(struct checker *checker, struct regions *regions)
 	*checker = (struct checker){
 		.regions = regions,
 		.now_ms = clock_boot_ms(),
+		.filled_ms = clock_boot_ms(),
 		.probes_most = descriptors_of_probes(),
 	};
 	list_init(&checker->watches);

@@ -339,8 +339,8 @@ static void test_hanging_targets_delay_nobody(void **state)
 	add_server();
 	rule = hanging;
 	publish();
-	for (int i = 0; i < 30; i++)
-		pass_ms(1000);
+	for (int i = 0; i < 12; i++)
+		pass_ms(2500);
 	for (uint32_t i = 0; i < 2; i++) {
 		connections_of(20 + i);
 		assert_int_equal(
@@ -348,8 +348,8 @@ static void test_hanging_targets_delay_nobody(void **state)
 				.state,
 			HEALTH_ALIVE);
 	}
-	for (int i = 0; i < 30; i++)
-		pass_ms(1000);
+	for (int i = 0; i < 12; i++)
+		pass_ms(2500);
 	for (uint32_t i = 0; i < 2; i++)
 		assert_in_range(connections_of(20 + i), 5, 7);
 	for (uint32_t i = 0; i < 20; i++)
