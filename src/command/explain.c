@@ -240,10 +240,11 @@ static int explain_no_listener(const struct explain_options *options)
 	return COMMAND_FAILED;
 }
 
-static int explain_sticky(FILE *out, const struct snapshot *snapshot,
+static int explain_sticky(const struct explain_options *options, const struct snapshot *snapshot,
 			  const struct snapshot_rule *rule, const char *head,
-			  const struct http_request *request, struct explain_time now)
+			  const struct http_request *request)
 {
+	struct explain_time now = explain_now(options->data);
 	struct bytes value = BYTES_LITERAL("");
 	struct sticky_decision decision;
 	struct token_box *box = token_box_new();
@@ -254,7 +255,7 @@ static int explain_sticky(FILE *out, const struct snapshot *snapshot,
 	count = http_cookie_find(head, request, snapshot_bytes(snapshot, rule->cookie_name),
 				 &value);
 	decision = sticky_decide(box, snapshot, rule, value, count, now.session_s);
-	explain_print_decision(out, snapshot, rule, &decision, now);
+	explain_print_decision(stdout, snapshot, rule, &decision, now, options->from);
 	token_box_free(box);
 	return COMMAND_DONE;
 }
@@ -294,8 +295,7 @@ static int explain_head(const struct explain_options *options, const struct snap
 		puts("answer     301: to the same path with a slash behind it");
 		return COMMAND_DONE;
 	}
-	return explain_sticky(stdout, snapshot, &snapshot->rules[route.rule], head, &request,
-			      explain_now(options->data));
+	return explain_sticky(options, snapshot, &snapshot->rules[route.rule], head, &request);
 }
 
 static int explain_http(const struct explain_options *options, const struct snapshot *snapshot,

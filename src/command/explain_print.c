@@ -75,6 +75,18 @@ static void explain_print_expired(FILE *out, const struct snapshot_rule *rule,
 			age_s - (int64_t)rule->session_expire_s);
 }
 
+static const char *scheduler_words(const struct snapshot_rule *rule)
+{
+	switch (rule->scheduler) {
+	case SCHEDULER_LEAST_CONN:
+		return "fewest connections";
+	case SCHEDULER_IP_HASH:
+		return "the client's address";
+	default:
+		return "turn";
+	}
+}
+
 static void explain_print_reason(FILE *out, const struct snapshot_rule *rule,
 				 const struct sticky_decision *decision, struct explain_time now)
 {
@@ -97,7 +109,7 @@ static void explain_print_reason(FILE *out, const struct snapshot_rule *rule,
 	else if (decision->verdict == STICKY_EXPIRED)
 		explain_print_expired(out, rule, decision, now);
 	else
-		fprintf(out, "%s -> turn\n", reasons[decision->verdict]);
+		fprintf(out, "%s -> %s\n", reasons[decision->verdict], scheduler_words(rule));
 }
 
 /* In the order in which they first have a turn; the share is counted, not computed. */
@@ -130,12 +142,9 @@ static void explain_print_turns(FILE *out, const struct snapshot *snapshot,
 	}
 }
 
-static void explain_print_least(FILE *out, const struct snapshot *snapshot,
-				const struct snapshot_rule *rule)
+static void explain_print_weights(FILE *out, const struct snapshot *snapshot,
+				  const struct snapshot_rule *rule)
 {
-	fputs("target     with the fewest open connections for its weight, among equals by turn; "
-	      "the counts live in the traffic process\n",
-	      out);
 	for (uint32_t i = 0; i < rule->targets.count; i++) {
 		const struct snapshot_target *target = &snapshot->targets[rule->targets.first + i];
 
@@ -147,10 +156,53 @@ static void explain_print_least(FILE *out, const struct snapshot *snapshot,
 	}
 }
 
+static void explain_print_least(FILE *out, const struct snapshot *snapshot,
+				const struct snapshot_rule *rule)
+{
+	fputs("target     with the fewest open connections for its weight, among equals by turn; "
+	      "the counts live in the traffic process\n",
+	      out);
+	explain_print_weights(out, snapshot, rule);
+}
+
+/* The traffic path hashes the address in its one canonical form. */
+static void explain_print_hashed(FILE *out, const struct snapshot *snapshot,
+				 const struct snapshot_rule *rule, const char *from)
+{
+	char text[ADDRESS_IP_TEXT_SIZE];
+	struct address address;
+	uint32_t row;
+	int size;
+
+	if (!from || address_parse_ip(bytes_of(from), &address) < 0) {
+		fputs("target     by the client's address (--from)\n", out);
+		explain_print_weights(out, snapshot, rule);
+		return;
+	}
+	size = address_format_ip(&address, text);
+	row = ip_hash_choose(snapshot, rule, (struct bytes){ text, (size_t)size }, NULL);
+	if (row == SNAPSHOT_NONE)
+		return;
+	fputs("target     ", out);
+	explain_print_address(out, &snapshot->targets[row].address);
+	fprintf(out, " weight %u, by the client's address while it is healthy\n",
+		(unsigned)snapshot->targets[row].weight);
+}
+
+static void explain_print_scheduled(FILE *out, const struct snapshot *snapshot,
+				    const struct snapshot_rule *rule, const char *from)
+{
+	if (rule->scheduler == SCHEDULER_LEAST_CONN)
+		explain_print_least(out, snapshot, rule);
+	else if (rule->scheduler == SCHEDULER_IP_HASH)
+		explain_print_hashed(out, snapshot, rule, from);
+	else
+		explain_print_turns(out, snapshot, rule);
+}
+
 static void explain_print_pin(FILE *out, const struct snapshot_rule *rule, const char *from)
 {
-	const char *otherwise =
-		rule->scheduler == SCHEDULER_LEAST_CONN ? "fewest connections" : "turn";
+	const char *otherwise = scheduler_words(rule);
 
 	if (rule->session_expire_s == 0) {
 		fprintf(out, "session    off\ndecision   persistence off -> %s\n", otherwise);
@@ -178,15 +230,13 @@ void explain_print_layer4(FILE *out, const struct snapshot *snapshot,
 		return;
 	}
 	explain_print_pin(out, rule, from);
-	if (rule->scheduler == SCHEDULER_LEAST_CONN)
-		explain_print_least(out, snapshot, rule);
-	else
-		explain_print_turns(out, snapshot, rule);
+	explain_print_scheduled(out, snapshot, rule, from);
 }
 
 void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 			    const struct snapshot_rule *rule,
-			    const struct sticky_decision *decision, struct explain_time now)
+			    const struct sticky_decision *decision, struct explain_time now,
+			    const char *from)
 {
 	const struct snapshot_target *target;
 
@@ -197,7 +247,7 @@ void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 	explain_print_reason(out, rule, decision, now);
 	if (decision->verdict != STICKY_KEPT) {
 		if (rule->turns.count > 0)
-			explain_print_turns(out, snapshot, rule);
+			explain_print_scheduled(out, snapshot, rule, from);
 		else
 			fputs("answer     503: no server of this rule has weight\n", out);
 		return;

@@ -25,10 +25,12 @@ void explain_print_rule(FILE *out, const struct snapshot *snapshot,
 void explain_print_layer4(FILE *out, const struct snapshot *snapshot,
 			  const struct snapshot_listener *listener, const char *from);
 
-/* The cookie, the decision with its reason, and the target or those that have a turn. */
+/* The cookie, the decision with its reason, and the target or those that may become it. `from` may
+ * be NULL. */
 void explain_print_decision(FILE *out, const struct snapshot *snapshot,
 			    const struct snapshot_rule *rule,
-			    const struct sticky_decision *decision, struct explain_time now);
+			    const struct sticky_decision *decision, struct explain_time now,
+			    const char *from);
 
 /* Bytes that would move the cursor of a terminal come out as "?". */
 void explain_print_text(FILE *out, struct bytes text);

@@ -20,6 +20,7 @@ from lib.shape import must_issue, ours, pair_of, servers
 from lib.tcp import Echo, Layer4
 from lib.udp import UdpClient, UdpServer, ask_once
 from lib.wait import SLOW, until
+from test_explain import explain, good  # noqa: F401
 from test_health import CHECK, Time, is_probe
 
 SIGMAS = 5  # one run in millions strays further
@@ -350,6 +351,18 @@ def test_ip_hash_with_dead_servers(make_site, trio, passing):
     trio[1].start()
     passing.until_state("Alive", trio[1])
     assert placed(site, addresses) == before
+
+
+def test_explain_knows_where_a_client_goes(make_site, trio, explain):  # noqa: F811
+    site = make_site(trio, weights=[10, 20, 30], Scheduler="IP_HASH")
+    url = f"http://a.example:{site.port}/"
+    for address, name in placed(site, clients(20)).items():
+        text = good(explain(url, "--from", address))
+        assert f"target     127.0.0.1:{of_name(trio, name).port} weight" in text, text
+        assert "persistence off -> the client's address" in text and "candidate" not in text
+    assert good(explain(url)).count("candidate") == 3
+    site.modify_rule(Scheduler="LEAST_CONN")
+    assert "fewest open connections" in good(explain(url))
 
 
 # Changes of the scheduler
