@@ -107,7 +107,7 @@ def test_damaged_file_is_refused(make_setia, five, how):
     with open(path, "wb") as file:
         file.write(data)
     setia.start()
-    assert "event=sessions_refused" in setia.log()
+    until(lambda: "event=sessions_refused" in setia.log(), 5, "the refusal in the log")
     with open(path + ".refused", "rb") as file:
         assert file.read() == data
     after = pins(port)  # persistence begins anew

@@ -9,8 +9,12 @@ import time
 # Sanitizer builds are slower: every deadline is multiplied by this.
 SLOW = float(os.environ.get("SETIA_TEST_SLOW", "1"))
 
-# Below the kernel's ephemeral range, so that no outgoing connection takes a free port.
-PORT_FIRST, PORT_LAST = 18000, 32000
+# Below the kernel's ephemeral range, so that no outgoing connection takes a free port. Test processes
+# that run side by side have ports of their own.
+_process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_share = 14000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+PORT_FIRST = 18000 + _share * _process
+PORT_LAST = PORT_FIRST + _share - 1
 _random = random.Random(os.getpid() ^ time.time_ns())
 _given = set()
 
