@@ -86,15 +86,18 @@ __attribute__((format(printf, 3, 4))) static void print(struct writer *writer, s
 		writer->error = -E2BIG;
 }
 
-/* Appends ,name="value" with the format's three escapes; what does not fit is cut. */
+/* Appends ,name="value" with the format's three escapes; a value that does not fit is cut, a label
+ * that does not is left out. */
 static void label(struct writer *writer, const char *name, const char *value)
 {
-	size_t size = strlen(writer->labels);
+	size_t before = strlen(writer->labels), size = before;
 	int written = snprintf(writer->labels + size, LABELS_ROOM - size, "%s%s=\"",
 			       size ? "," : "", name);
 
-	if (written < 0 || (size += (size_t)written) >= LABELS_ROOM - 4)
+	if (written < 0 || (size += (size_t)written) >= LABELS_ROOM - 4) {
+		writer->labels[before] = '\0';
 		return;
+	}
 	for (; *value && size < LABELS_ROOM - 4; value++) {
 		if (*value == '\\' || *value == '"' || *value == '\n')
 			writer->labels[size++] = '\\';
