@@ -573,7 +573,10 @@ def test_full_disk_never_holds_up_traffic(make_setia, make_backend):
     site.fetch("/again")
     until(lambda: "/again" in log.text(), 3, "a line")
     lines = log.text().splitlines()
-    assert len(lines) == 12 and parse_brackets(lines[11])["uri"] == "/again"
+    # One line was torn by the end of the disk; those that came a turn later may have found room.
+    torn = [line for line in lines if line.count("[") != len(NAMES) or not line.endswith("]")]
+    assert len(torn) == 1 and lines.index(torn[0]) == 10, torn
+    assert 12 <= len(lines) <= 31 and parse_brackets(lines[-1])["uri"] == "/again"
     assert setia.log().count("access_log_not_written") == 1
     setia.stop()
 
