@@ -153,20 +153,34 @@ void regions_close(const struct regions *regions)
 		       (size_t)sysconf(_SC_PAGESIZE) + mapping_of(regions)->size);
 }
 
+static void health_read(const struct region_health *row, uint64_t number,
+			uint64_t sums[TRAFFIC_OF_RULE])
+{
+	if (atomic_load_explicit(&row->number, memory_order_acquire) != number)
+		return;
+	sums[TRAFFIC_WENT_UP] = atomic_load_explicit(&row->ups, memory_order_relaxed);
+	sums[TRAFFIC_WENT_DOWN] = atomic_load_explicit(&row->downs, memory_order_relaxed);
+}
+
 void regions_read(const struct regions *regions, enum traffic_kind kind, uint32_t slot,
 		  uint64_t number, uint64_t ret_sums[TRAFFIC_OF_RULE])
 {
 	memset(ret_sums, 0, TRAFFIC_OF_RULE * sizeof(*ret_sums));
-	for (unsigned worker = 0; worker < regions_workers(regions); worker++)
-		traffic_read(&regions->columns[worker].traffic, kind, slot, number, ret_sums);
+	for (unsigned i = 0; i < regions_workers(regions) * REGION_BANKS; i++)
+		traffic_read(&regions->columns[i / REGION_BANKS].traffic[i % REGION_BANKS], kind,
+			     slot, number, ret_sums);
+	if (kind == TRAFFIC_TARGET)
+		health_read(&regions->health[slot], number, ret_sums);
 }
 
 uint32_t regions_read_open(const struct regions *regions, uint32_t slot, uint64_t number)
 {
 	uint32_t sum = 0;
 
-	for (unsigned worker = 0; worker < regions_workers(regions); worker++)
-		sum += traffic_read_open(&regions->columns[worker].traffic, slot, number);
+	for (unsigned i = 0; i < regions_workers(regions) * REGION_BANKS; i++)
+		sum += traffic_read_open(
+			&regions->columns[i / REGION_BANKS].traffic[i % REGION_BANKS], slot,
+			number);
 	return sum;
 }
 
@@ -185,8 +199,7 @@ static bool next_written(int fd, size_t *at, size_t end, size_t *ret_stop)
 	return *at < end;
 }
 
-/* Zeroes a number in each row of a table that stands at `table`, where pages were ever written.
- * Pages hold whole numbers of rows. */
+/* Zeroes a number in each row of a table that stands at `table`, where pages were ever written. */
 static void column_clear(struct regions *regions, int fd, const void *table, size_t row_size,
 			 size_t rows)
 {
@@ -210,7 +223,7 @@ void regions_clear_bank(struct regions *regions, int fd, unsigned bank)
 	column_clear(regions, fd, regions->target_connections[bank],
 		     sizeof(regions->target_connections[0][0]), LIMIT_TARGETS);
 	for (unsigned worker = 0; worker < regions_workers(regions); worker++)
-		column_clear(regions, fd, &regions->columns[worker].traffic.targets[0].open[bank],
+		column_clear(regions, fd, &regions->columns[worker].traffic[bank].targets[0].open,
 			     sizeof(struct traffic_target), LIMIT_TARGETS);
 }
 

@@ -18,7 +18,7 @@
 #include "process/traffic.h"
 
 #define REGIONS_MAGIC 0x31534e4f49474552ull
-#define REGIONS_VERSION 7
+#define REGIONS_VERSION 8
 
 /* A rule's turn: one cache line, because every worker writes it. */
 struct region_turn {
@@ -52,6 +52,7 @@ struct region_health {
 	_Atomic uint8_t streak; /* results in a row that speak against the state */
 	_Atomic uint8_t failures; /* forwards in a row that failed */
 	_Atomic uint8_t is_down; /* gets nothing new while others are up */
+	_Atomic uint32_t ups, downs; /* times that it became Alive, Dead */
 };
 
 /*
@@ -85,11 +86,10 @@ struct region_sessions {
 	_Atomic uint32_t is_loaded; /* DIR/sessions was read, or there was nothing to read */
 };
 
-/* What one worker counts: its own, and that of the worker with its index in the other proxy of an
- * upgrade. */
+/* What one worker counts, and the one with its index in the other proxy of an upgrade. */
 struct region_column {
-	struct counters counters[LIMIT_LISTENERS]; /* by listener slot */
-	struct traffic_rows traffic;
+	struct counters counters[LIMIT_LISTENERS]; /* of both; by listener slot */
+	struct traffic_rows traffic[REGION_BANKS]; /* each its own */
 };
 
 struct regions {

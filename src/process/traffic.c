@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The rows of traffic in a worker's column: who owns one, adding and reading. A column has one
- * worker of each proxy for its writer, so during an upgrade there are two of them.
- */
+/* The rows of traffic: who owns one, and reading. */
 #include "process/traffic.h"
-
-#define STATUS_SINGLES 5
 
 const uint32_t traffic_buckets_ms[TRAFFIC_BUCKETS] = { 5,   10,   25,   50,   100,   250,
 						       500, 1000, 2500, 5000, 10000, UINT32_MAX };
@@ -101,9 +96,9 @@ static const struct layout {
 			       TRAFFIC_OF_LISTENER },
 };
 
-#define ROW_FITS(type, count)                                                                  \
-	_Static_assert(sizeof(type) % 64 == 0 && offsetof(type, values) == sizeof(uint64_t) && \
-			       count <= sizeof(((type *)0)->values) / sizeof(uint64_t),        \
+#define ROW_FITS(type, count)                                                           \
+	_Static_assert(offsetof(type, values) == sizeof(uint64_t) &&                    \
+			       count <= sizeof(((type *)0)->values) / sizeof(uint64_t), \
 		       #type)
 ROW_FITS(struct traffic_target, TRAFFIC_OF_TARGET);
 ROW_FITS(struct traffic_rule, TRAFFIC_OF_RULE);
@@ -121,40 +116,25 @@ static _Atomic uint8_t *block_at(const struct traffic_rows *traffic, const struc
 	return (_Atomic uint8_t *)((char *)traffic + layout->blocks) + slot / TRAFFIC_BLOCK;
 }
 
-/*
- * The row is not this number's. The number goes away first and comes back last, so that a claim
- * that is broken off is begun anew by the next one. False: a later one has it.
- */
-static bool row_claim(_Atomic uint64_t *row, size_t row_size, uint64_t number)
-{
-	uint64_t old = atomic_load_explicit(row, memory_order_acquire);
-
-	if (old == number)
-		return true; /* the other proxy's worker was first */
-	if (!number || old > number)
-		return false;
-	if (!atomic_compare_exchange_strong(row, &old, 0))
-		return old == number;
-	for (size_t i = 1; i < row_size / sizeof(*row); i++)
-		atomic_store_explicit(&row[i], 0, memory_order_relaxed);
-	old = 0;
-	return atomic_compare_exchange_strong(row, &old, number) || old == number;
-}
-
-_Atomic uint64_t *traffic_row(struct traffic_rows *traffic, enum traffic_kind kind, uint32_t slot,
-			      uint64_t number)
+/* The number goes away first and comes back last, so that a claim that is broken off is begun anew
+ * by the next one. */
+_Atomic uint64_t *traffic_claim(struct traffic_rows *traffic, enum traffic_kind kind, uint32_t slot,
+				uint64_t number)
 {
 	const struct layout *layout = &layouts[kind];
 	_Atomic uint64_t *row = row_at(traffic, layout, slot);
 
-	if (atomic_load_explicit(row, memory_order_relaxed) == number)
-		return number ? row + 1 : NULL;
+	if (atomic_load_explicit(row, memory_order_relaxed) >= number)
+		return NULL;
 	atomic_store_explicit(block_at(traffic, layout, slot), 1, memory_order_release);
-	return row_claim(row, layout->row_size, number) ? row + 1 : NULL;
+	atomic_store_explicit(row, 0, memory_order_release);
+	for (size_t i = 1; i < layout->row_size / sizeof(*row); i++)
+		atomic_store_explicit(&row[i], 0, memory_order_release);
+	atomic_store_explicit(row, number, memory_order_release);
+	return row + 1;
 }
 
-void traffic_open(struct traffic_rows *traffic, uint32_t slot, uint64_t number, unsigned bank,
-		  int change)
+void traffic_open(struct traffic_rows *traffic, uint32_t slot, uint64_t number, int change)
 {
 	struct traffic_target *row = &traffic->targets[slot];
 
@@ -162,7 +142,10 @@ void traffic_open(struct traffic_rows *traffic, uint32_t slot, uint64_t number, 
 	if (change > 0 ? !traffic_row(traffic, TRAFFIC_TARGET, slot, number)
 		       : atomic_load_explicit(&row->number, memory_order_relaxed) != number)
 		return;
-	atomic_fetch_add_explicit(&row->open[bank], (uint32_t)change, memory_order_relaxed);
+	atomic_store_explicit(&row->open,
+			      atomic_load_explicit(&row->open, memory_order_relaxed) +
+				      (uint32_t)change,
+			      memory_order_relaxed);
 }
 
 /* Whether the row may be read without making its page. */
@@ -192,8 +175,7 @@ uint32_t traffic_read_open(const struct traffic_rows *traffic, uint32_t slot, ui
 	if (!is_written(traffic, &layouts[TRAFFIC_TARGET], slot) ||
 	    atomic_load_explicit(&row->number, memory_order_acquire) != number)
 		return 0;
-	return atomic_load_explicit(&row->open[0], memory_order_relaxed) +
-	       atomic_load_explicit(&row->open[1], memory_order_relaxed);
+	return atomic_load_explicit(&row->open, memory_order_relaxed);
 }
 
 unsigned traffic_count(enum traffic_kind kind)
@@ -210,20 +192,25 @@ unsigned traffic_bucket(uint64_t ms)
 	return bucket;
 }
 
-void traffic_add_status(_Atomic uint64_t *values, enum traffic first, unsigned status)
+unsigned traffic_single(enum traffic first, unsigned status)
 {
-	static const uint16_t singles[STATUS_SINGLES] = { 404, 499, 502, 503, 504 };
-
-	if (status < 100 || status > 599)
-		return;
-	traffic_add(values, first + status / 100 - 1, 1);
-	if (status < 400)
-		return;
-	for (unsigned i = 0; i < STATUS_SINGLES; i++) {
-		if (singles[i] == status)
-			traffic_add(values, first + 5 + i, 1);
+	switch (status) {
+	case 404:
+		return first + TRAFFIC_GOT_404 - TRAFFIC_GOT_1XX;
+	case 499:
+		return first + TRAFFIC_GOT_499 - TRAFFIC_GOT_1XX;
+	case 502:
+		return first + TRAFFIC_GOT_502 - TRAFFIC_GOT_1XX;
+	case 503:
+		return first + TRAFFIC_GOT_503 - TRAFFIC_GOT_1XX;
+	case 504:
+		return first + TRAFFIC_GOT_504 - TRAFFIC_GOT_1XX;
+	default:
+		return first + status / 100 - 1;
 	}
 }
+
+_Static_assert(TRAFFIC_SENT_504 - TRAFFIC_SENT_1XX == TRAFFIC_GOT_504 - TRAFFIC_GOT_1XX, "order");
 
 const char *traffic_name(unsigned which)
 {

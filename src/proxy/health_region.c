@@ -64,6 +64,8 @@ static void row_begin(struct region_health *row, uint64_t number, int64_t wall_s
 	store8(&row->streak, 0);
 	store8(&row->failures, 0);
 	store8(&row->is_down, 0);
+	atomic_store_explicit(&row->ups, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->downs, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->number, number, memory_order_release);
 }
 

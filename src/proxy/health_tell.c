@@ -44,11 +44,11 @@ static void ring_add(struct regions *regions, const struct snapshot_listener *li
 	event.protocol = listener->protocol;
 	event.wall_s = clock_wall_s();
 	health_log_add(&regions->health_log, &event);
-	/* In the first worker's column: rows are added to without locks by whoever it is. */
 	if (event.state == HEALTH_ALIVE || event.state == HEALTH_DEAD)
-		traffic_add(traffic_row(&regions->columns[0].traffic, TRAFFIC_TARGET, target->slot,
-					target->number),
-			    event.state == HEALTH_ALIVE ? TRAFFIC_WENT_UP : TRAFFIC_WENT_DOWN, 1);
+		atomic_fetch_add_explicit(event.state == HEALTH_ALIVE
+						  ? &regions->health[target->slot].ups
+						  : &regions->health[target->slot].downs,
+					  1, memory_order_relaxed);
 }
 
 void health_tell_change(struct regions *regions, const struct snapshot *snapshot, uint32_t target,

@@ -17,16 +17,24 @@ static _Atomic uint64_t *listener_row(struct worker *worker, const struct proxy_
 	return traffic_row(worker->traffic, TRAFFIC_LISTENER, listener->slot, listener->number);
 }
 
+static _Atomic uint64_t *rule_row(const struct exchange *exchange)
+{
+	const struct snapshot_rule *rule;
+
+	if (exchange->rule == SNAPSHOT_NONE)
+		return NULL;
+	rule = &exchange->use->generation->snapshot.rules[exchange->rule];
+	return traffic_row(exchange->client->worker->traffic, TRAFFIC_RULE, rule->slot,
+			   rule->number);
+}
+
 static struct rows rows_of(const struct exchange *exchange)
 {
 	struct worker *worker = exchange->client->worker;
 	const struct snapshot *snapshot = &exchange->use->generation->snapshot;
-	struct rows rows = { .listener = listener_row(worker, exchange->client->listener) };
+	struct rows rows = { .listener = listener_row(worker, exchange->client->listener),
+			     .rule = rule_row(exchange) };
 
-	if (exchange->rule != SNAPSHOT_NONE)
-		rows.rule = traffic_row(worker->traffic, TRAFFIC_RULE,
-					snapshot->rules[exchange->rule].slot,
-					snapshot->rules[exchange->rule].number);
 	if (exchange->target != SNAPSHOT_NONE)
 		rows.target = traffic_row(worker->traffic, TRAFFIC_TARGET,
 					  snapshot->targets[exchange->target].slot,
@@ -95,14 +103,12 @@ void meter_connect(struct exchange *exchange, struct upstream *upstream)
 
 	upstream->target_slot = target->slot;
 	meter_target(exchange, TRAFFIC_TARGET_CONNECTIONS);
-	traffic_open(upstream->worker->traffic, target->slot, target->number,
-		     upstream->worker->bank, 1);
+	traffic_open(upstream->worker->traffic, target->slot, target->number, 1);
 }
 
 void meter_disconnect(const struct upstream *upstream)
 {
-	traffic_open(upstream->worker->traffic, upstream->target_slot, upstream->pool->target,
-		     upstream->worker->bank, -1);
+	traffic_open(upstream->worker->traffic, upstream->target_slot, upstream->pool->target, -1);
 }
 
 void meter_try_end(struct exchange *exchange)
@@ -124,7 +130,7 @@ void meter_target(struct exchange *exchange, enum traffic which)
 
 void meter_rule(struct exchange *exchange, enum traffic which)
 {
-	traffic_add(rows_of(exchange).rule, which, 1);
+	traffic_add(rule_row(exchange), which, 1);
 }
 
 void meter_verdict(struct exchange *exchange)
@@ -156,6 +162,22 @@ void meter_move(struct exchange *exchange)
 		meter_try_end(exchange);
 }
 
+static void status_add(const struct rows *rows, enum traffic first, unsigned status,
+		       _Atomic uint64_t *target)
+{
+	unsigned class = first + status / 100 - 1, single;
+
+	if (status < 100 || status > 599)
+		return;
+	single = traffic_single(first, status);
+	client_add(rows, class, 1);
+	traffic_add(target, class, 1);
+	if (single == class)
+		return;
+	client_add(rows, single, 1);
+	traffic_add(target, single, 1);
+}
+
 /* A target's part of the answer. */
 static void response_add(const struct exchange *exchange, const struct rows *rows)
 {
@@ -163,9 +185,7 @@ static void response_add(const struct exchange *exchange, const struct rows *row
 	uint64_t end_ms = account->read_ms ? account->read_ms : exchange->client->worker->now_ms;
 	uint64_t ms = end_ms - account->tried_ms;
 
-	traffic_add_status(rows->listener, TRAFFIC_GOT_1XX, account->target_status);
-	traffic_add_status(rows->rule, TRAFFIC_GOT_1XX, account->target_status);
-	traffic_add_status(rows->target, TRAFFIC_GOT_1XX, account->target_status);
+	status_add(rows, TRAFFIC_GOT_1XX, account->target_status, rows->target);
 	target_add(rows, TRAFFIC_RESPONSE_MS, ms);
 	traffic_add(rows->rule, TRAFFIC_RESPONSE_BUCKETS + traffic_bucket(ms), 1);
 }
@@ -179,8 +199,7 @@ static void answer_add(struct exchange *exchange, const struct rows *rows)
 	client_add(rows, TRAFFIC_REQUESTS, 1);
 	client_add(rows, TRAFFIC_REQUEST_MS, ms);
 	traffic_add(rows->rule, TRAFFIC_REQUEST_BUCKETS + traffic_bucket(ms), 1);
-	traffic_add_status(rows->listener, TRAFFIC_SENT_1XX, status);
-	traffic_add_status(rows->rule, TRAFFIC_SENT_1XX, status);
+	status_add(rows, TRAFFIC_SENT_1XX, status, NULL);
 	if (exchange->account.target_status)
 		response_add(exchange, rows);
 	if (exchange->sticky.verdict == STICKY_KEPT)
@@ -212,18 +231,26 @@ void meter_flow_move(struct worker *worker, const struct proxy_listener *listene
 		pin ? traffic_row(worker->traffic, TRAFFIC_TARGET, pin->target_slot, pin->target)
 		    : NULL;
 
-	traffic_add(row, TRAFFIC_BYTES_FROM_CLIENT, amounts->from_client);
-	traffic_add(row, TRAFFIC_BYTES_TO_CLIENT, amounts->to_client);
-	traffic_add(row, TRAFFIC_BYTES_TO_TARGET, amounts->to_target);
-	traffic_add(row, TRAFFIC_BYTES_FROM_TARGET, amounts->from_target);
-	traffic_add(row, TRAFFIC_PACKETS_FROM_CLIENT, amounts->packets_from_client);
-	traffic_add(row, TRAFFIC_PACKETS_TO_CLIENT, amounts->packets_to_client);
-	traffic_add(row, TRAFFIC_PACKETS_TO_TARGET, amounts->packets_to_target);
-	traffic_add(row, TRAFFIC_PACKETS_FROM_TARGET, amounts->packets_from_target);
-	traffic_add(target, TRAFFIC_BYTES_TO_TARGET, amounts->to_target);
-	traffic_add(target, TRAFFIC_BYTES_FROM_TARGET, amounts->from_target);
-	traffic_add(target, TRAFFIC_PACKETS_TO_TARGET, amounts->packets_to_target);
-	traffic_add(target, TRAFFIC_PACKETS_FROM_TARGET, amounts->packets_from_target);
+	if (amounts->from_client | amounts->to_target) {
+		traffic_add(row, TRAFFIC_BYTES_FROM_CLIENT, amounts->from_client);
+		traffic_add(row, TRAFFIC_BYTES_TO_TARGET, amounts->to_target);
+		traffic_add(target, TRAFFIC_BYTES_TO_TARGET, amounts->to_target);
+	}
+	if (amounts->from_target | amounts->to_client) {
+		traffic_add(row, TRAFFIC_BYTES_FROM_TARGET, amounts->from_target);
+		traffic_add(row, TRAFFIC_BYTES_TO_CLIENT, amounts->to_client);
+		traffic_add(target, TRAFFIC_BYTES_FROM_TARGET, amounts->from_target);
+	}
+	if (amounts->packets_from_client) {
+		traffic_add(row, TRAFFIC_PACKETS_FROM_CLIENT, amounts->packets_from_client);
+		traffic_add(row, TRAFFIC_PACKETS_TO_TARGET, amounts->packets_to_target);
+		traffic_add(target, TRAFFIC_PACKETS_TO_TARGET, amounts->packets_to_target);
+	}
+	if (amounts->packets_from_target) {
+		traffic_add(row, TRAFFIC_PACKETS_FROM_TARGET, amounts->packets_from_target);
+		traffic_add(row, TRAFFIC_PACKETS_TO_CLIENT, amounts->packets_to_client);
+		traffic_add(target, TRAFFIC_PACKETS_FROM_TARGET, amounts->packets_from_target);
+	}
 }
 
 void meter_flow(struct worker *worker, const struct proxy_listener *listener, const struct pin *pin,

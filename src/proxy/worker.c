@@ -247,7 +247,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.access = setup->access,
 		.health = setup->health,
 		.counters = setup->regions->columns[setup->index].counters,
-		.traffic = &setup->regions->columns[setup->index].traffic,
+		.traffic = &setup->regions->columns[setup->index].traffic[setup->bank],
 		.sockets = setup->sockets,
 		.done_fd = setup->done_fd,
 		.request_id_seed = (uint64_t)clock_wall_us() << 8 | setup->index,

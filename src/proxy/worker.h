@@ -44,7 +44,7 @@ struct worker {
 	struct access_ring *access; /* NULL: no requests are logged (tests) */
 	struct health *health; /* NULL: failures are not told (tests) */
 	struct counters *counters; /* this worker's column, by listener slot */
-	struct traffic_rows *traffic; /* likewise */
+	struct traffic_rows *traffic; /* nobody else writes there */
 	unsigned bank; /* of the counts of what is open: below REGION_BANKS */
 	struct sockets *sockets;
 	int done_fd; /* an eventfd of the main thread: written after a generation was adopted, and

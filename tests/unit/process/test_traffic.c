@@ -32,7 +32,7 @@ static void stage_end(struct stage *stage)
 
 static struct traffic_rows *column(const struct stage *stage, unsigned worker)
 {
-	return &stage->regions->columns[worker].traffic;
+	return &stage->regions->columns[worker].traffic[0];
 }
 
 static uint64_t pages_of(const struct stage *stage)
@@ -73,10 +73,10 @@ static void mark(_Atomic uint64_t *value, uint64_t stamp, bool is_set)
  * one of them is lost. */
 static void column_mark(struct region_column *column, uint64_t stamp, bool is_set)
 {
-	for (unsigned i = 0; i < 6; i++) {
-		enum traffic_kind kind = kinds[i / 2].kind;
-		_Atomic uint64_t *row =
-			traffic_row(&column->traffic, kind, i % 2 ? kinds[i / 2].roof - 1 : 0, 7);
+	for (unsigned i = 0; i < 12; i++) {
+		enum traffic_kind kind = kinds[i / 4].kind;
+		uint32_t slot = i / 2 % 2 ? kinds[i / 4].roof - 1 : 0;
+		_Atomic uint64_t *row = traffic_row(&column->traffic[i % 2], kind, slot, 7);
 
 		mark(&row[0], stamp++, is_set);
 		mark(&row[traffic_count(kind) - 1], stamp++, is_set);
@@ -115,8 +115,8 @@ static void readers_know_how_many_workers(void **state)
 	assert_int_equal(regions_workers(again), 3);
 	assert_int_equal(regions_open_reader(stage.fd, &reader), 0);
 	assert_int_equal(regions_workers(reader), 3);
-	traffic_add(traffic_row(&again->columns[2].traffic, TRAFFIC_RULE, 9, 1), 5, 4);
-	assert_int_equal(reader->columns[2].traffic.rules[9].values[5], 4);
+	traffic_add(traffic_row(&again->columns[2].traffic[1], TRAFFIC_RULE, 9, 1), 5, 4);
+	assert_int_equal(reader->columns[2].traffic[1].rules[9].values[5], 4);
 	regions_close(reader);
 	regions_close(again);
 	stage_end(&stage);
@@ -147,7 +147,6 @@ static void a_new_owner_begins_at_zero(void **state)
 		row = traffic_row(column(&stage, 1), kind, 40, 100);
 		assert_null(row);
 		traffic_add(row, TRAFFIC_RETRIES, 1);
-		traffic_add_status(row, TRAFFIC_GOT_1XX, 404);
 		assert_null(traffic_row(column(&stage, 0), kind, 40, 0));
 		assert_int_equal(sum_of(&stage, kind, 40, 101, TRAFFIC_RETRIES), 1);
 	}
@@ -162,15 +161,18 @@ static void a_new_owner_begins_at_zero(void **state)
 static void what_is_open_is_by_bank(void **state)
 {
 	struct stage stage;
+	struct traffic_rows *first;
 
 	stage_begin(&stage, 2);
+	first = stage.regions->columns[0].traffic;
 	for (unsigned worker = 0; worker < 2; worker++) {
 		for (unsigned bank = 0; bank < REGION_BANKS; bank++)
-			traffic_open(column(&stage, worker), 77, 5, bank, 1);
+			traffic_open(&stage.regions->columns[worker].traffic[bank], 77, 5, 1);
 	}
-	traffic_open(column(&stage, 0), LIMIT_TARGETS - 1, 6, 1, 1);
-	traffic_open(column(&stage, 0), 77, 5, 0, 1);
-	traffic_open(column(&stage, 1), 77, 5, 0, -1);
+	traffic_open(&first[1], LIMIT_TARGETS - 1, 6, 1);
+	traffic_open(&first[0], 77, 5, 1);
+	traffic_open(&stage.regions->columns[1].traffic[0], 77, 5, -1);
+	traffic_add(traffic_row(&first[0], TRAFFIC_TARGET, 77, 5), TRAFFIC_RETRIES, 9);
 	assert_int_equal(regions_read_open(stage.regions, 77, 5), 4);
 	assert_int_equal(regions_read_open(stage.regions, 77, 6), 0);
 	regions_clear_bank(stage.regions, stage.fd, 0);
@@ -178,12 +180,28 @@ static void what_is_open_is_by_bank(void **state)
 	regions_clear_bank(stage.regions, stage.fd, 1);
 	assert_int_equal(regions_read_open(stage.regions, 77, 5), 0);
 	assert_int_equal(regions_read_open(stage.regions, LIMIT_TARGETS - 1, 6), 0);
+	assert_int_equal(sum_of(&stage, TRAFFIC_TARGET, 77, 5, TRAFFIC_RETRIES), 9);
 
 	/* The slot's next owner has none, and what the last one closes is not its own. */
-	traffic_open(column(&stage, 0), 77, 5, 0, 1);
-	traffic_open(column(&stage, 0), 77, 8, 0, 1);
-	traffic_open(column(&stage, 0), 77, 5, 0, -1);
+	traffic_open(first, 77, 5, 1);
+	traffic_open(first, 77, 8, 1);
+	traffic_open(first, 77, 5, -1);
 	assert_int_equal(regions_read_open(stage.regions, 77, 8), 1);
+	stage_end(&stage);
+}
+
+static void changes_of_health_are_the_targets(void **state)
+{
+	struct stage stage;
+
+	stage_begin(&stage, 1);
+	stage.regions->health[3].number = 50;
+	stage.regions->health[3].ups = 2;
+	stage.regions->health[3].downs = 1;
+	assert_int_equal(sum_of(&stage, TRAFFIC_TARGET, 3, 50, TRAFFIC_WENT_UP), 2);
+	assert_int_equal(sum_of(&stage, TRAFFIC_TARGET, 3, 50, TRAFFIC_WENT_DOWN), 1);
+	assert_int_equal(sum_of(&stage, TRAFFIC_TARGET, 3, 51, TRAFFIC_WENT_UP), 0);
+	assert_int_equal(sum_of(&stage, TRAFFIC_RULE, 3, 50, TRAFFIC_WENT_UP), 0);
 	stage_end(&stage);
 }
 
@@ -201,40 +219,34 @@ static void reading_makes_no_pages(void **state)
 	for (uint32_t slot = 0; slot < LIMIT_TARGETS; slot++)
 		assert_int_equal(regions_read_open(stage.regions, slot, 1), 0);
 	regions_clear_bank(stage.regions, stage.fd, 0);
-	/* Only the bytes that tell: 16 + 4 + 1 KiB of each column. */
-	assert_in_range(pages_of(&stage) - before, 0, 4 * 10);
+	/* Only the bytes that tell, 16 + 4 + 1 KiB of each; and health, which is there anyway for
+	 * all targets that there are. */
+	assert_in_range(pages_of(&stage) - before, 0,
+			4 * REGION_BANKS * 10 + sizeof(stage.regions->health) / 4096);
 	stage_end(&stage);
 }
 
-static void statuses_by_class_and_single(void **state)
+static void single_statuses(void **state)
 {
 	static const struct {
-		unsigned status, group, single;
+		unsigned status, got, sent;
 	} cases[] = {
-		{ 101, TRAFFIC_SENT_1XX, 0 },
-		{ 200, TRAFFIC_SENT_2XX, 0 },
-		{ 304, TRAFFIC_SENT_3XX, 0 },
-		{ 404, TRAFFIC_SENT_4XX, TRAFFIC_SENT_404 },
-		{ 429, TRAFFIC_SENT_4XX, 0 },
-		{ 499, TRAFFIC_SENT_4XX, TRAFFIC_SENT_499 },
-		{ 500, TRAFFIC_SENT_5XX, 0 },
-		{ 502, TRAFFIC_SENT_5XX, TRAFFIC_SENT_502 },
-		{ 503, TRAFFIC_SENT_5XX, TRAFFIC_SENT_503 },
-		{ 504, TRAFFIC_SENT_5XX, TRAFFIC_SENT_504 },
-		{ 599, TRAFFIC_SENT_5XX, 0 },
-		{ 0, TRAFFIC_OF_RULE, 0 },
-		{ 99, TRAFFIC_OF_RULE, 0 },
-		{ 600, TRAFFIC_OF_RULE, 0 },
-		{ 999, TRAFFIC_OF_RULE, 0 },
+		{ 101, TRAFFIC_GOT_1XX, TRAFFIC_SENT_1XX },
+		{ 200, TRAFFIC_GOT_2XX, TRAFFIC_SENT_2XX },
+		{ 304, TRAFFIC_GOT_3XX, TRAFFIC_SENT_3XX },
+		{ 404, TRAFFIC_GOT_404, TRAFFIC_SENT_404 },
+		{ 429, TRAFFIC_GOT_4XX, TRAFFIC_SENT_4XX },
+		{ 499, TRAFFIC_GOT_499, TRAFFIC_SENT_499 },
+		{ 500, TRAFFIC_GOT_5XX, TRAFFIC_SENT_5XX },
+		{ 502, TRAFFIC_GOT_502, TRAFFIC_SENT_502 },
+		{ 503, TRAFFIC_GOT_503, TRAFFIC_SENT_503 },
+		{ 504, TRAFFIC_GOT_504, TRAFFIC_SENT_504 },
+		{ 599, TRAFFIC_GOT_5XX, TRAFFIC_SENT_5XX },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		_Atomic uint64_t row[TRAFFIC_OF_RULE] = { 0 };
-
-		traffic_add_status(row, TRAFFIC_SENT_1XX, cases[i].status);
-		for (unsigned at = 0; at < TRAFFIC_OF_RULE; at++)
-			assert_int_equal(row[at],
-					 at == cases[i].group || (at && at == cases[i].single));
+		assert_int_equal(traffic_single(TRAFFIC_GOT_1XX, cases[i].status), cases[i].got);
+		assert_int_equal(traffic_single(TRAFFIC_SENT_1XX, cases[i].status), cases[i].sent);
 	}
 }
 
@@ -273,7 +285,8 @@ int main(void)
 		cmocka_unit_test(a_new_owner_begins_at_zero),
 		cmocka_unit_test(what_is_open_is_by_bank),
 		cmocka_unit_test(reading_makes_no_pages),
-		cmocka_unit_test(statuses_by_class_and_single),
+		cmocka_unit_test(changes_of_health_are_the_targets),
+		cmocka_unit_test(single_statuses),
 		cmocka_unit_test(buckets),
 		cmocka_unit_test(names),
 	};
