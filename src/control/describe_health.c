@@ -40,9 +40,8 @@ static enum health_state state_of(const struct regions *regions, const struct ta
 	row = &regions->health[target->slot];
 	if (atomic_load_explicit(&row->number, memory_order_acquire) != target->number)
 		return HEALTH_UNKNOWN;
-	state = atomic_load_explicit(&row->state, memory_order_relaxed);
+	state = atomic_load_explicit(&row->state, memory_order_acquire);
 	/* The slot may have got another owner between the two reads. */
-	atomic_thread_fence(memory_order_acquire);
 	if (atomic_load_explicit(&row->number, memory_order_relaxed) != target->number)
 		return HEALTH_UNKNOWN;
 	return state == HEALTH_ALIVE || state == HEALTH_DEAD ? (enum health_state)state

@@ -15,10 +15,9 @@ void health_log_add(struct region_health_log *log, const struct health_event *ev
 
 	memcpy(words, event, sizeof(words));
 	atomic_store_explicit(&row->sequence, 2 * position + 1, memory_order_relaxed);
-	/* Nobody sees a new word under the old sequence. */
-	atomic_thread_fence(memory_order_release);
+	/* Released: nobody sees a new word under the old sequence. */
 	for (size_t i = 0; i < HEALTH_LOG_WORDS; i++)
-		atomic_store_explicit(&row->words[i], words[i], memory_order_relaxed);
+		atomic_store_explicit(&row->words[i], words[i], memory_order_release);
 	atomic_store_explicit(&row->sequence, 2 * position + 2, memory_order_release);
 }
 
@@ -36,8 +35,7 @@ bool health_log_read(const struct region_health_log *log, uint64_t position,
 	if (atomic_load_explicit(&row->sequence, memory_order_acquire) != 2 * position + 2)
 		return false;
 	for (size_t i = 0; i < HEALTH_LOG_WORDS; i++)
-		words[i] = atomic_load_explicit(&row->words[i], memory_order_relaxed);
-	atomic_thread_fence(memory_order_acquire);
+		words[i] = atomic_load_explicit(&row->words[i], memory_order_acquire);
 	if (atomic_load_explicit(&row->sequence, memory_order_relaxed) != 2 * position + 2)
 		return false;
 	memcpy(ret, words, sizeof(*ret));

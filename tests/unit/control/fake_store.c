@@ -165,3 +165,8 @@ void publisher_model_reloaded(struct publisher *publisher)
 {
 	fake.reloads++;
 }
+
+uint64_t publisher_live_generation(const struct publisher *publisher)
+{
+	return fake.publishes;
+}
