@@ -79,7 +79,8 @@ enum counter {
 	COUNTER_HTTP_504_SEND, /* the target took nothing */
 	COUNTER_HTTP_CUT, /* answers that broke off or broke the rules within their body */
 	COUNTER_HTTP_TUNNEL_IDLE, /* tunnels on which nothing moved */
-	COUNTER_ACCESS_LOG_DROPPED, /* lines: the log's thread could not keep up, or could not write */
+	COUNTER_ACCESS_LOG_DROPPED, /* lines: the log's thread could not keep up, or could not write
+				     */
 
 	COUNTERS_USED,
 	COUNTERS_ROOM = 64, /* the region's; COUNTERS_USED stays below */
