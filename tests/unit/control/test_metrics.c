@@ -109,8 +109,8 @@ static void sums_the_workers(void **state)
 static void histograms_rise(void **state)
 {
 	for (unsigned worker = 0; worker < 3; worker++) {
-		_Atomic uint64_t *row = traffic_row(&regions->columns[worker].traffic, TRAFFIC_RULE,
-						    the_rule->slot, the_rule->number);
+		_Atomic uint64_t *row = traffic_row(&regions->columns[worker].traffic[0],
+						    TRAFFIC_RULE, the_rule->slot, the_rule->number);
 
 		traffic_add(row, TRAFFIC_REQUEST_BUCKETS + traffic_bucket(1), 2);
 		traffic_add(row, TRAFFIC_REQUEST_BUCKETS + traffic_bucket(99999), 1);
