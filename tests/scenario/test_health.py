@@ -244,7 +244,7 @@ def test_thresholds(make_site, pair, passing, setia):
     before = len(probes(pair[0]))
     fails += [True] * 9
     passing.until_state("Dead", pair[0])
-    assert len(probes(pair[0])) - before == 3
+    assert len(probes(pair[0])) - before in (3, 4)  # a good one may have been under way
 
 
 def test_all_dead_is_all_alive(make_site, pair, passing):
