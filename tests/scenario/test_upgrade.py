@@ -485,6 +485,21 @@ def test_old_proxy_dies_while_the_new_one_starts(start, pair):
     setia.stop()
 
 
+def listens(pid, port):
+    """Whether the process has a listening socket of this TCP port open."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows
+              if row[3] == "0A" and int(row[1].split(":")[1], 16) == port}
+    names = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            names.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return bool(inodes & names)
+
+
 def test_old_proxy_dies_while_it_drains(start, pair):
     for backend in pair:
         backend.script = echo
@@ -492,7 +507,9 @@ def test_old_proxy_dies_while_it_drains(start, pair):
     site = setia.site(pair)
     tunnel = open_tunnel(site.port)
     old = setia.pid("proxy")
+    assert listens(old, site.port)
     upgrade(setia)
+    until(lambda: not listens(old, site.port), 5, "the old proxy accepts no more")
     with Load(site.port) as load:
         os.kill(old, signal.SIGKILL)
         drained(setia)
