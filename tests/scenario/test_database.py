@@ -124,12 +124,13 @@ def test_iperf3(make_tcp, way):
         listener = make_tcp([Server(port)])
         done = subprocess.run(
             [program("iperf3"), "--client", "127.0.0.1", "--port", str(listener.port), "--bytes",
-             "64M", "--parallel", "4", "--json", *way], capture_output=True, text=True,
+             "1G", "--parallel", "4", "--json", *way], capture_output=True, text=True,
             timeout=60 * SLOW, check=False)
         got = json.loads(done.stdout)
         assert done.returncode == 0 and "error" not in got, done.stdout[-400:]
-        # The streams stop together once the sum is reached: what was on its way then is not counted.
-        assert got["end"]["sum_sent"]["bytes"] >= 64 << 20
-        assert got["end"]["sum_received"]["bytes"] >= 16 << 20
+        # The streams stop together once the sum is reached: what was on its way then, at most the
+        # sockets' buffers, is not counted.
+        assert got["end"]["sum_sent"]["bytes"] >= 1 << 30
+        assert got["end"]["sum_received"]["bytes"] >= 0.9 * got["end"]["sum_sent"]["bytes"]
     finally:
         stop(server)
