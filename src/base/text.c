@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 static const char base64url_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 					"0123456789-_";
@@ -99,4 +100,37 @@ int text_base64url_read(struct bytes text, void *ret_data, size_t size)
 		}
 	}
 	return (bits & ((1u << held) - 1)) ? -EINVAL : 0;
+}
+
+/* A byte behind the first of a character, within the range that the first one leaves. */
+static bool follows(unsigned char byte, unsigned char least, unsigned char most)
+{
+	return byte >= least && byte <= most;
+}
+
+size_t text_character_size(const unsigned char *text, size_t room)
+{
+	unsigned char first = text[0], least = 0x80, most = 0xbf;
+	size_t size = 4;
+
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	if (first < 0xe0) {
+		least = first == 0xc2 ? 0xa0 : 0x80;
+		size = 2;
+	} else if (first < 0xf0) {
+		least = first == 0xe0 ? 0xa0 : 0x80;
+		most = first == 0xed ? 0x9f : 0xbf;
+		size = 3;
+	} else {
+		least = first == 0xf0 ? 0x90 : 0x80;
+		most = first == 0xf4 ? 0x8f : 0xbf;
+	}
+	if (size > room || !follows(text[1], least, most))
+		return 0;
+	for (size_t i = 2; i < size; i++) {
+		if (!follows(text[i], 0x80, 0xbf))
+			return 0;
+	}
+	return size;
 }

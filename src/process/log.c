@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define LINE_MOST 2000
 #define LINE_TAIL 3 /* kept free for what ends a line: a quote, a brace, a newline */
@@ -141,43 +142,6 @@ static void line_put_text(struct line *line, const char *text)
 	line_put(line, text, strlen(text));
 }
 
-/* A byte behind the first of a character, within the range that the first one leaves. */
-static bool follows(unsigned char byte, unsigned char least, unsigned char most)
-{
-	return byte >= least && byte <= most;
-}
-
-/*
- * The length of the printable UTF-8 character at `text`, or 0: overlong forms, surrogates and the
- * C1 controls (which steer some terminals) are not printable. The table of RFC 3629 section 4.
- */
-static size_t character_size(const unsigned char *text)
-{
-	unsigned char first = text[0], least = 0x80, most = 0xbf;
-	size_t size = 4;
-
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	if (first < 0xe0) {
-		least = first == 0xc2 ? 0xa0 : 0x80;
-		size = 2;
-	} else if (first < 0xf0) {
-		least = first == 0xe0 ? 0xa0 : 0x80;
-		most = first == 0xed ? 0x9f : 0xbf;
-		size = 3;
-	} else {
-		least = first == 0xf0 ? 0x90 : 0x80;
-		most = first == 0xf4 ? 0x8f : 0xbf;
-	}
-	if (!follows(text[1], least, most))
-		return 0;
-	for (size_t i = 2; i < size; i++) {
-		if (!follows(text[i], 0x80, 0xbf))
-			return 0;
-	}
-	return size;
-}
-
 /* The inside of a quoted value. JSON has no byte escape, so a byte that is no character becomes
  * U+FFFD there. */
 static void line_put_escaped(struct line *line, const char *value)
@@ -195,7 +159,7 @@ static void line_put_escaped(struct line *line, const char *value)
 			snprintf(escape, sizeof(escape), "\\n");
 		} else if (*at < 0x20 || *at == 0x7f) {
 			snprintf(escape, sizeof(escape), is_json ? "\\u%04x" : "\\x%02x", *at);
-		} else if (*at < 0x80 || (size = character_size(at)) > 0) {
+		} else if (*at < 0x80 || (size = text_character_size(at, SIZE_MAX)) > 0) {
 			line_put(line, (const char *)at, size);
 			at += size;
 			continue;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+
 /* Room for what is no text: a number, a time, a name and its marks. */
 #define NUMBER_ROOM 24
 
@@ -68,42 +70,6 @@ const char *access_field_name(enum access_field field)
 	return (unsigned)field < ACCESS_FIELDS ? fields[field].name : "-";
 }
 
-static bool follows(unsigned char byte, unsigned char least, unsigned char most)
-{
-	return byte >= least && byte <= most;
-}
-
-/*
- * The length of the UTF-8 character that `text` begins with, or 0: overlong forms, surrogates and
- * the C1 controls, which steer some terminals, are none. The table of RFC 3629 section 4.
- */
-static size_t character_size(const unsigned char *text, size_t room)
-{
-	unsigned char first = text[0], least = 0x80, most = 0xbf;
-	size_t size = 4;
-
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	if (first < 0xe0) {
-		least = first == 0xc2 ? 0xa0 : 0x80;
-		size = 2;
-	} else if (first < 0xf0) {
-		least = first == 0xe0 ? 0xa0 : 0x80;
-		most = first == 0xed ? 0x9f : 0xbf;
-		size = 3;
-	} else {
-		least = first == 0xf0 ? 0x90 : 0x80;
-		most = first == 0xf4 ? 0x8f : 0xbf;
-	}
-	if (size > room || !follows(text[1], least, most))
-		return 0;
-	for (size_t i = 2; i < size; i++) {
-		if (!follows(text[i], 0x80, 0xbf))
-			return 0;
-	}
-	return size;
-}
-
 /* What stands for one byte that is not plain. Its length. */
 static size_t escape_write(unsigned char byte, bool is_json, char out[8])
 {
@@ -149,7 +115,7 @@ static char *text_write(struct bytes text, bool is_json, size_t roof, char *out)
 		at = run;
 		if (at == end)
 			break;
-		size = character_size(at, (size_t)(end - at));
+		size = text_character_size(at, (size_t)(end - at));
 		if (size) {
 			if (size > (size_t)(most - out))
 				break;

@@ -196,6 +196,29 @@ static void test_list(void **state)
 	assert_true(list_is_empty(&head));
 }
 
+static size_t character(const char *text)
+{
+	return text_character_size((const unsigned char *)text, strlen(text));
+}
+
+static void test_characters(void **state)
+{
+	assert_int_equal(character("\xc3\xa9"), 2);
+	assert_int_equal(character("\xe2\x82\xac!"), 3);
+	assert_int_equal(character("\xf0\x9f\x98\x80"), 4);
+	assert_int_equal(character("\xf4\x8f\xbf\xbf"), 4);
+	assert_int_equal(character(""), 0);
+	assert_int_equal(character("\x80"), 0); /* not a first byte */
+	assert_int_equal(character("\xc1\xbf"), 0); /* overlong */
+	assert_int_equal(character("\xe0\x9f\xbf"), 0);
+	assert_int_equal(character("\xf0\x8f\xbf\xbf"), 0);
+	assert_int_equal(character("\xc2\x9b"), 0); /* CSI */
+	assert_int_equal(character("\xed\xa0\x80"), 0); /* a surrogate */
+	assert_int_equal(character("\xf4\x90\x80\x80"), 0); /* above U+10FFFF */
+	assert_int_equal(character("\xe2\x82"), 0); /* cut off */
+	assert_int_equal(text_character_size((const unsigned char *)"\xe2\x82\xac", 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
