@@ -24,11 +24,24 @@ enum phase {
 	PHASES,
 };
 
-/* Where in the tree a check stands; the text is what the answer calls the field. */
+#define STEPS_MOST 24 /* names and indexes from the top of any table to its bottom */
+#define NO_INDEX SIZE_MAX
+
+/* A member by name, or an element by index. */
+struct step {
+	const char *name;
+	size_t index;
+};
+
+/* Where in the tree a check stands. What the answer calls that field is written only for a
+ * refusal: large files are checked field by field, and most have none. */
 struct place {
-	char path[sizeof(((struct problem *)0)->field)];
+	const char *prefix;
+	struct step steps[STEPS_MOST];
+	size_t depth;
 	enum phase phase;
 	struct problem *problem;
+	char path[sizeof(((struct problem *)0)->field)];
 };
 
 static const char *const type_words[] = {
@@ -60,10 +73,30 @@ const struct field *field_find(const struct field *fields, const char *name)
 	return NULL;
 }
 
-/* Appends to the path and returns the length to cut it back to; a path too long for its roof is
- * cut. */
-__attribute__((format(printf, 2, 3))) static size_t enter(struct place *place, const char *format,
-							  ...)
+static void enter(struct place *place, struct step step)
+{
+	if (place->depth < STEPS_MOST)
+		place->steps[place->depth] = step;
+	place->depth++;
+}
+
+static void enter_element(struct place *place, size_t index)
+{
+	enter(place, (struct step){ .index = index });
+}
+
+static void enter_member(struct place *place, const char *name)
+{
+	enter(place, (struct step){ name, NO_INDEX });
+}
+
+static void leave(struct place *place)
+{
+	place->depth--;
+}
+
+__attribute__((format(printf, 2, 3))) static void append(struct place *place, const char *format,
+							 ...)
 {
 	size_t size = strlen(place->path);
 	va_list arguments;
@@ -71,23 +104,30 @@ __attribute__((format(printf, 2, 3))) static size_t enter(struct place *place, c
 	va_start(arguments, format);
 	(void)vsnprintf(place->path + size, sizeof(place->path) - size, format, arguments);
 	va_end(arguments);
-	return size;
 }
 
-static void leave(struct place *place, size_t size)
+/* "Rules[0].Url"; a path too long for its roof is cut. */
+static const char *path_of(struct place *place)
 {
-	place->path[size] = '\0';
-}
+	place->path[0] = '\0';
+	append(place, "%s", place->prefix);
+	for (size_t i = 0; i < place->depth && i < STEPS_MOST; i++) {
+		const struct step *step = &place->steps[i];
 
-static size_t enter_member(struct place *place, const char *name)
-{
-	return enter(place, "%s%s", *place->path ? "." : "", name);
+		if (step->index == NO_INDEX)
+			append(place, "%s%s", *place->path ? "." : "", step->name);
+		else
+			append(place, "[%zu]", step->index);
+	}
+	return place->path;
 }
 
 static int refuse_type(struct place *place, enum field_type type)
 {
-	return problem_set(place->problem, "InvalidParameter", place->path, "%s must be %s.",
-			   place->path, type_words[type]);
+	const char *path = path_of(place);
+
+	return problem_set(place->problem, "InvalidParameter", path, "%s must be %s.", path,
+			   type_words[type]);
 }
 
 static bool has_type(const json_t *value, enum field_type type)
@@ -133,7 +173,7 @@ static int check_type(const struct field *field, const json_t *value, struct pla
 	json_array_foreach((json_t *)value, i, element)
 	{
 		if (!has_type(element, element_type(field->type))) {
-			(void)enter(place, "[%zu]", i);
+			enter_element(place, i);
 			return refuse_type(place, element_type(field->type));
 		}
 	}
@@ -161,7 +201,7 @@ static int check_word(const struct field *field, const char *text, struct place 
 			size += (size_t)snprintf(words + size, sizeof(words) - size, "%s%s",
 						 size ? ", " : "", *word);
 	}
-	return problem_set(place->problem, "InvalidParameterValue", place->path,
+	return problem_set(place->problem, "InvalidParameterValue", path_of(place),
 			   "%s must be one of: %s.", place->path, words);
 }
 
@@ -177,13 +217,13 @@ static const struct measure measure_list = { "have", " elements" };
 static int refuse_bounds(const struct field *field, const struct measure *measure, const char *code,
 			 struct place *place)
 {
+	const char *path = path_of(place);
+
 	if (field->most == INT64_MAX)
-		return problem_set(place->problem, code, place->path,
-				   "%s must %s at least %" PRId64 "%s.", place->path, measure->verb,
-				   field->least, measure->unit);
-	return problem_set(place->problem, code, place->path,
-			   "%s must %s %" PRId64 " to %" PRId64 "%s.", place->path, measure->verb,
-			   field->least, field->most, measure->unit);
+		return problem_set(place->problem, code, path, "%s must %s at least %" PRId64 "%s.",
+				   path, measure->verb, field->least, measure->unit);
+	return problem_set(place->problem, code, path, "%s must %s %" PRId64 " to %" PRId64 "%s.",
+			   path, measure->verb, field->least, field->most, measure->unit);
 }
 
 static int check_integer(const struct field *field, const json_t *value, struct place *place)
@@ -223,12 +263,11 @@ static int check_list(const struct field *field, const json_t *list, struct plac
 		return 0;
 	json_array_foreach((json_t *)list, i, element)
 	{
-		size_t size = enter(place, "[%zu]", i);
-
+		enter_element(place, i);
 		if (bounds_numbers ? check_integer(field, element, place)
 				   : check_word(field, json_string_value(element) ?: "", place))
 			return -EINVAL;
-		leave(place, size);
+		leave(place);
 	}
 	return 0;
 }
@@ -292,7 +331,7 @@ static int check_value(const struct field *field, const json_t *value, struct pl
 		return field->use == FIELD_UNSUPPORTED ? 0 : check_range(field, value, place);
 	case PHASE_UNSUPPORTED:
 		if (field->use == FIELD_UNSUPPORTED && !is_neutral(field, value))
-			return problem_set(place->problem, "UnsupportedOperation", place->path,
+			return problem_set(place->problem, "UnsupportedOperation", path_of(place),
 					   "%s is not supported: %s", place->path,
 					   field->about ?: "it is not built yet.");
 		return 0;
@@ -318,11 +357,10 @@ static int check_below(const struct field *field, const json_t *value, struct pl
 		return 0;
 	json_array_foreach((json_t *)value, i, element)
 	{
-		size_t size = enter(place, "[%zu]", i);
-
+		enter_element(place, i);
 		if (json_is_object(element) && check_object(field->fields, element, place) != 0)
 			return -EINVAL;
-		leave(place, size);
+		leave(place);
 	}
 	return 0;
 }
@@ -336,8 +374,8 @@ static int check_unknown(const struct field *fields, const json_t *object, struc
 	{
 		if (field_find(fields, key))
 			continue;
-		(void)enter_member(place, key);
-		return problem_set(place->problem, "UnknownParameter", place->path,
+		enter_member(place, key);
+		return problem_set(place->problem, "UnknownParameter", path_of(place),
 				   "%s is not a field of this action.", place->path);
 	}
 	return 0;
@@ -349,32 +387,82 @@ static int check_object(const struct field *fields, const json_t *object, struct
 		return -EINVAL;
 	for (; fields->name; fields++) {
 		const json_t *value = json_object_get(object, fields->name);
-		size_t size;
 
 		if (!is_given(value) &&
 		    (fields->use != FIELD_REQUIRED || place->phase != PHASE_REQUIRED))
 			continue;
-		size = enter_member(place, fields->name);
+		enter_member(place, fields->name);
 		if (!is_given(value))
-			return problem_set(place->problem, "MissingParameter", place->path,
+			return problem_set(place->problem, "MissingParameter", path_of(place),
 					   "%s is required.", place->path);
 		if (check_value(fields, value, place) != 0 ||
 		    check_below(fields, value, place) != 0)
 			return -EINVAL;
-		leave(place, size);
+		leave(place);
 	}
 	return 0;
+}
+
+static bool is_object_good(const struct field *fields, const json_t *object, struct place *place);
+
+/* A given value, in all phases at once. */
+static bool is_value_good(const struct field *field, const json_t *value, struct place *place)
+{
+	const json_t *element;
+	size_t i;
+
+	for (place->phase = PHASE_TYPES; place->phase < PHASES; place->phase++) {
+		if (check_value(field, value, place) != 0)
+			return false;
+	}
+	if (!field->fields || field->use == FIELD_UNSUPPORTED)
+		return true;
+	if (field->type == FIELD_OBJECT)
+		return is_object_good(field->fields, value, place);
+	if (field->type != FIELD_OBJECT_LIST)
+		return true;
+	json_array_foreach((json_t *)value, i, element)
+	{
+		if (!is_object_good(field->fields, element, place))
+			return false;
+	}
+	return true;
+}
+
+static bool is_object_good(const struct field *fields, const json_t *object, struct place *place)
+{
+	const char *key;
+	json_t *value;
+
+	for (const struct field *field = fields; field->name; field++) {
+		if (field->use == FIELD_REQUIRED && !is_given(json_object_get(object, field->name)))
+			return false;
+	}
+	json_object_foreach((json_t *)object, key, value)
+	{
+		const struct field *field = field_find(fields, key);
+
+		if (!field || (is_given(value) && !is_value_good(field, value, place)))
+			return false;
+	}
+	return true;
 }
 
 int fields_check(const struct field *fields, const json_t *input, const char *path,
 		 struct problem *problem)
 {
-	struct place place = { .problem = problem };
+	const struct problem before = *problem;
+	struct place place = { .prefix = path, .problem = problem };
 
-	(void)enter(&place, "%s", path);
 	if (!json_is_object(input))
 		return problem_set(problem, "InvalidParameter", path, "%s must be an object.",
 				   *path ? path : "The input");
+	/* One walk over what is good; what is not is walked again, phase by phase, for the answer.
+	 */
+	if (is_object_good(fields, input, &place))
+		return 0;
+	*problem = before;
+	place.depth = 0;
 	for (place.phase = 0; place.phase < PHASES; place.phase++) {
 		if (check_object(fields, input, &place) != 0)
 			return -EINVAL;
