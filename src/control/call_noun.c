@@ -120,7 +120,7 @@ int id_make(const char *prefix, char ret_id[LIMIT_ID])
 	int error = random_text(text, sizeof(text), "abcdefghijklmnopqrstuvwxyz0123456789");
 
 	if (error == 0)
-		snprintf(ret_id, LIMIT_ID, "%.4s%s", prefix, text);
+		snprintf(ret_id, LIMIT_ID, "%.5s%s", prefix, text);
 	return error;
 }
 

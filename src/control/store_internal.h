@@ -18,7 +18,8 @@
 #define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
 
 /* *.sql, embedded by the build. */
-extern const char schema_sql[], schema_custom_sql[], schema_layer4_sql[], schema_extensions_sql[];
+extern const char schema_sql[], schema_custom_sql[], schema_layer4_sql[], schema_extensions_sql[],
+	schema_control_sql[];
 
 enum statement {
 	STATEMENT_GET_NUMBER,
@@ -50,12 +51,35 @@ enum statement {
 	STATEMENT_INSERT_COOKIE_KEY,
 	STATEMENT_RETIRE_COOKIE_KEYS,
 	STATEMENT_FORGET_COOKIE_KEYS,
+	STATEMENT_CLEAR_TAGS,
+	STATEMENT_INSERT_ACCESS,
+	STATEMENT_CLEAR_ACCESS,
+	STATEMENT_INSERT_RULE_DOMAIN,
+	STATEMENT_CLEAR_RULE_DOMAINS,
+	STATEMENT_SET_REDIRECT,
+	STATEMENT_CLEAR_REDIRECT,
+	STATEMENT_INSERT_GROUP,
+	STATEMENT_UPDATE_GROUP,
+	STATEMENT_DELETE_GROUP,
+	STATEMENT_INSERT_GROUP_TAG,
+	STATEMENT_INSERT_MEMBER,
+	STATEMENT_UPDATE_MEMBER,
+	STATEMENT_DELETE_MEMBER,
+	STATEMENT_BIND_GROUP,
+	STATEMENT_UNBIND_GROUP,
 	STATEMENT_LOAD_INSTANCES,
 	STATEMENT_LOAD_TAGS,
 	STATEMENT_LOAD_LISTENERS,
 	STATEMENT_LOAD_LAYER4,
 	STATEMENT_LOAD_RULES,
 	STATEMENT_LOAD_TARGETS,
+	STATEMENT_LOAD_ACCESS,
+	STATEMENT_LOAD_RULE_DOMAINS,
+	STATEMENT_LOAD_REDIRECTS,
+	STATEMENT_LOAD_GROUPS,
+	STATEMENT_LOAD_GROUP_TAGS,
+	STATEMENT_LOAD_GROUP_MEMBERS,
+	STATEMENT_LOAD_GROUP_BINDINGS,
 	STATEMENT_LOAD_CUSTOMS,
 	STATEMENT_LOAD_CUSTOM_BINDINGS,
 	STATEMENT_LOAD_COOKIE_KEYS,
@@ -100,6 +124,11 @@ static inline struct value value_integer(int64_t integer)
 	return (struct value){ .type = VALUE_INTEGER, .integer = integer };
 }
 
+static inline struct value value_number(uint64_t number)
+{
+	return value_integer((int64_t)number);
+}
+
 static inline struct value value_text(const char *text)
 {
 	return (struct value){ .type = text ? VALUE_TEXT : VALUE_NULL, .data = text };
@@ -108,6 +137,12 @@ static inline struct value value_text(const char *text)
 static inline struct value value_blob(const void *data, size_t size)
 {
 	return (struct value){ .type = VALUE_BLOB, .integer = (int64_t)size, .data = data };
+}
+
+/* Of the row that was inserted last. */
+static inline uint64_t store_new_number(const struct store *store)
+{
+	return (uint64_t)sqlite3_last_insert_rowid(store->database);
 }
 
 /* Runs a statement that returns no rows. */

@@ -4,7 +4,7 @@
  * here every value passes the same rules as the API's input, so that a database that was changed by
  * hand gives a sound model or none. Control's one thread.
  */
-#include "control/store_internal.h"
+#include "control/store_load.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,21 +16,7 @@
 #include "model/validate.h"
 #include "process/log.h"
 
-#define TIME_MOST 253402300799ll /* the year 9999, what an answer can show */
-#define ECHO_MOST 1024 /* bytes of texts that are only kept and echoed */
-
-/* Parents by rising number, as their queries give them. */
-struct parents {
-	void **nouns;
-	size_t count, room;
-};
-
-struct load {
-	struct model *model;
-	struct parents listeners, rules;
-};
-
-static int parents_add(struct parents *parents, void *noun)
+int load_parent(struct parents *parents, void *noun)
 {
 	if (parents->count == parents->room) {
 		size_t room = parents->room ? parents->room * 2 : 256;
@@ -46,7 +32,7 @@ static int parents_add(struct parents *parents, void *noun)
 }
 
 /* Every noun that can be a parent begins with its number. */
-static void *find_number(void **nouns, size_t count, uint64_t number)
+void *load_find(void **nouns, size_t count, uint64_t number)
 {
 	size_t low = 0, high = count;
 
@@ -66,18 +52,19 @@ static void *find_number(void **nouns, size_t count, uint64_t number)
 
 _Static_assert(offsetof(struct instance, number) == 0 && offsetof(struct listener, number) == 0 &&
 		       offsetof(struct rule, number) == 0 &&
-		       offsetof(struct custom_configuration, number) == 0,
-	       "find_number reads it there");
+		       offsetof(struct custom_configuration, number) == 0 &&
+		       offsetof(struct target_group, number) == 0,
+	       "load_find reads it there");
 
 /* A problem of validation becomes a bad column. */
-static int row_check(struct row *row, int column, int error, const struct problem *problem)
+int load_check(struct row *row, int column, int error, const struct problem *problem)
 {
 	if (error != 0 && row->error == 0)
 		row_bad(row, column, problem->text);
 	return row->error;
 }
 
-static void set_text(struct row *row, int column, size_t most, char **text)
+void load_text(struct row *row, int column, size_t most, char **text)
 {
 	char *copy = row_text_copy(row, column, most);
 
@@ -87,12 +74,12 @@ static void set_text(struct row *row, int column, size_t most, char **text)
 	}
 }
 
-static uint64_t row_number(struct row *row, int column)
+uint64_t load_number(struct row *row, int column)
 {
 	return (uint64_t)row_integer(row, column, 1, (int64_t)LIMIT_NUMBER);
 }
 
-static void row_id(struct row *row, int column, const char *prefix, char id[LIMIT_ID])
+void load_id(struct row *row, int column, const char *prefix, char id[LIMIT_ID])
 {
 	size_t size = strlen(prefix);
 
@@ -103,7 +90,7 @@ static void row_id(struct row *row, int column, const char *prefix, char id[LIMI
 }
 
 /* Canonical, so that the schema's uniqueness is that of addresses. */
-static void row_ip(struct row *row, int column, struct address *address)
+void load_ip(struct row *row, int column, struct address *address)
 {
 	const char *text = row_text(row, column, ADDRESS_IP_TEXT_SIZE - 1);
 	char canonical[ADDRESS_IP_TEXT_SIZE];
@@ -119,8 +106,15 @@ static void row_ip(struct row *row, int column, struct address *address)
 		row_bad(row, column, "address not in canonical form");
 }
 
-static void row_health(struct row *row, int column, enum protocol protocol,
-		       struct health_check *check)
+void load_server(struct row *row, int ip_column, struct address *address)
+{
+	load_ip(row, ip_column, address);
+	if (row->error == 0 && !address_is_unicast(address))
+		row_bad(row, ip_column, "no address of a server");
+	address->port = (uint16_t)row_integer(row, ip_column + 1, 1, UINT16_MAX);
+}
+
+void load_health(struct row *row, int column, enum protocol protocol, struct health_check *check)
 {
 	const char *text = row_text(row, column, 8192);
 	struct problem problem = { 0 };
@@ -144,27 +138,28 @@ static void row_health(struct row *row, int column, enum protocol protocol,
 	if (error == -ENOMEM)
 		row->error = -ENOMEM;
 	else
-		row_check(row, column, error, &problem);
+		load_check(row, column, error, &problem);
 }
 
 static void read_instance(struct row *row, struct instance *instance)
 {
 	struct problem problem = { 0 };
 
-	instance->number = row_number(row, 0);
-	row_id(row, 1, "lb-", instance->id);
-	set_text(row, 2, LIMIT_NAME_BYTES, &instance->name);
+	instance->number = load_number(row, 0);
+	load_id(row, 1, "lb-", instance->id);
+	load_text(row, 2, LIMIT_NAME_BYTES, &instance->name);
 	instance->network = (uint8_t)row_integer(row, 3, NETWORK_OPEN, NETWORK_INTERNAL);
-	row_ip(row, 4, &instance->vip);
+	load_ip(row, 4, &instance->vip);
 	instance->is_delete_protected = row_integer(row, 5, 0, 1) != 0;
 	instance->passes_to_target = row_integer(row, 6, 0, 1) != 0;
 	instance->project_id = row_integer(row, 7, INT64_MIN, INT64_MAX);
-	set_text(row, 8, ECHO_MOST, &instance->vpc_id);
-	set_text(row, 9, ECHO_MOST, &instance->subnet_id);
+	load_text(row, 8, ECHO_MOST, &instance->vpc_id);
+	load_text(row, 9, ECHO_MOST, &instance->subnet_id);
 	instance->bandwidth_out = (uint32_t)row_integer(row, 10, 0, UINT32_MAX);
 	instance->created_at = row_integer(row, 11, 0, TIME_MOST);
+	instance->is_stopped = row_integer(row, 12, 0, 1) != 0;
 	if (row->error == 0)
-		row_check(row, 2, validate_name(instance->name, "name", &problem), &problem);
+		load_check(row, 2, validate_name(instance->name, "name", &problem), &problem);
 }
 
 static int load_instance(struct row *row, void *context)
@@ -182,42 +177,81 @@ static int load_instance(struct row *row, void *context)
 	return row->error;
 }
 
+int load_tag_into(struct row *row, struct tag **tags, size_t *count)
+{
+	struct tag *grown;
+
+	if (*count >= LIMIT_TAGS)
+		return row_bad(row, 0, "too many tags");
+	grown = reallocarray(*tags, *count + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	*tags = grown;
+	grown[(*count)++] =
+		(struct tag){ row_text_copy(row, 1, ECHO_MOST), row_text_copy(row, 2, ECHO_MOST) };
+	return row->error;
+}
+
 static int load_tag(struct row *row, void *context)
 {
 	struct load *load = context;
-	struct instance *instance = find_number((void **)load->model->instances,
-						load->model->instance_count, row_number(row, 0));
-	struct tag *tags;
+	struct instance *instance = load_find((void **)load->model->instances,
+					      load->model->instance_count, load_number(row, 0));
 
 	if (!instance)
 		return row_bad(row, 0, "no such instance");
-	tags = realloc(instance->tags, (instance->tag_count + 1) * sizeof(*tags));
-	if (!tags)
+	return load_tag_into(row, &instance->tags, &instance->tag_count);
+}
+
+static int load_access_entry(struct row *row, void *context)
+{
+	struct load *load = context;
+	struct instance *instance = load_find((void **)load->model->instances,
+					      load->model->instance_count, load_number(row, 0));
+	bool is_deny = row_integer(row, 1, 1, 2) == 2;
+	const char *text = row_text(row, 2, CIDR_TEXT_SIZE - 1);
+	char canonical[CIDR_TEXT_SIZE];
+	struct cidr **list, *grown, cidr;
+	size_t *count;
+
+	if (!instance)
+		return row_bad(row, 0, "no such instance");
+	list = is_deny ? &instance->access.deny : &instance->access.allow;
+	count = is_deny ? &instance->access.deny_count : &instance->access.allow_count;
+	if (row->error != 0)
+		return row->error;
+	if (cidr_parse(text, &cidr) != 0)
+		return row_bad(row, 2, "no network");
+	cidr_format(&cidr, canonical);
+	if (strcmp(canonical, text) != 0)
+		return row_bad(row, 2, "network not in canonical form");
+	if (*count >= LIMIT_CIDRS)
+		return row_bad(row, 0, "too many networks");
+	grown = reallocarray(*list, *count + 1, sizeof(*grown));
+	if (!grown)
 		return -ENOMEM;
-	instance->tags = tags;
-	tags[instance->tag_count] =
-		(struct tag){ row_text_copy(row, 1, ECHO_MOST), row_text_copy(row, 2, ECHO_MOST) };
-	instance->tag_count++;
-	return row->error;
+	*list = grown;
+	grown[(*count)++] = cidr;
+	return 0;
 }
 
 static void read_custom(struct row *row, struct custom_configuration *custom)
 {
 	struct problem problem = { 0 };
 
-	custom->number = row_number(row, 0);
-	row_id(row, 1, "pz-", custom->id);
-	set_text(row, 2, LIMIT_NAME_BYTES, &custom->name);
-	set_text(row, 3, LIMIT_CUSTOM_CONTENT, &custom->content);
+	custom->number = load_number(row, 0);
+	load_id(row, 1, "pz-", custom->id);
+	load_text(row, 2, LIMIT_NAME_BYTES, &custom->name);
+	load_text(row, 3, LIMIT_CUSTOM_CONTENT, &custom->content);
 	custom->created_at = row_integer(row, 4, 0, TIME_MOST);
 	custom->updated_at = row_integer(row, 5, 0, TIME_MOST);
 	if (row->error == 0)
-		row_check(row, 2, validate_name(custom->name, "name", &problem), &problem);
+		load_check(row, 2, validate_name(custom->name, "name", &problem), &problem);
 	if (row->error == 0)
-		row_check(row, 3,
-			  directives_parse(bytes_of(custom->content), "content",
-					   &custom->directives, &problem),
-			  &problem);
+		load_check(row, 3,
+			   directives_parse(bytes_of(custom->content), "content",
+					    &custom->directives, &problem),
+			   &problem);
 }
 
 static int load_custom(struct row *row, void *context)
@@ -243,9 +277,9 @@ static int load_custom_binding(struct row *row, void *context)
 	struct load *load = context;
 	struct model *model = load->model;
 	struct instance *instance =
-		find_number((void **)model->instances, model->instance_count, row_number(row, 0));
+		load_find((void **)model->instances, model->instance_count, load_number(row, 0));
 	const struct custom_configuration *custom =
-		find_number((void **)model->customs, model->custom_count, row_number(row, 1));
+		load_find((void **)model->customs, model->custom_count, load_number(row, 1));
 
 	if (!instance)
 		return row_bad(row, 0, "no such instance");
@@ -259,28 +293,28 @@ static void check_listener(struct row *row, const struct listener *listener)
 {
 	struct problem problem = { 0 };
 
-	row_check(row, 4, validate_name(listener->name, "name", &problem), &problem);
-	row_check(row, 8, validate_session_expire(listener->session_expire_s, "session", &problem),
-		  &problem);
-	row_check(row, 8,
-		  validate_session_scheduler(listener->session_expire_s,
-					     (enum scheduler)listener->scheduler, "session",
-					     &problem),
-		  &problem);
+	load_check(row, 4, validate_name(listener->name, "name", &problem), &problem);
+	load_check(row, 8, validate_session_expire(listener->session_expire_s, "session", &problem),
+		   &problem);
+	load_check(row, 8,
+		   validate_session_scheduler(listener->session_expire_s,
+					      (enum scheduler)listener->scheduler, "session",
+					      &problem),
+		   &problem);
 	if (*listener->access_log)
-		row_check(row, 13,
-			  validate_access_log(listener->access_log, "access log", &problem),
-			  &problem);
+		load_check(row, 13,
+			   validate_access_log(listener->access_log, "access log", &problem),
+			   &problem);
 }
 
 static void read_listener(struct row *row, struct listener *listener)
 {
 	bool is_layer4;
 
-	listener->number = row_number(row, 0);
-	row_id(row, 1, "lbl-", listener->id);
+	listener->number = load_number(row, 0);
+	load_id(row, 1, "lbl-", listener->id);
 	listener->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_LISTENERS - 1);
-	set_text(row, 4, LIMIT_NAME_BYTES, &listener->name);
+	load_text(row, 4, LIMIT_NAME_BYTES, &listener->name);
 	listener->protocol = (uint8_t)row_integer(row, 5, PROTOCOL_HTTP, PROTOCOL_QUIC);
 	is_layer4 = protocol_is_layer4((enum protocol)listener->protocol);
 	/* The other protocols are not built: nothing of ours wrote them. */
@@ -292,12 +326,15 @@ static void read_listener(struct row *row, struct listener *listener)
 	listener->session_expire_s =
 		(uint32_t)row_integer(row, 8, 0, is_layer4 ? SESSION_EXPIRE_MOST_S : 0);
 	listener->has_keepalive = row_integer(row, 9, 0, is_layer4 ? 0 : 1) != 0;
-	set_text(row, 10, is_layer4 ? 0 : LIMIT_DOMAIN, &listener->default_domain);
-	row_health(row, 11, (enum protocol)listener->protocol, &listener->health_check);
+	load_text(row, 10, is_layer4 ? 0 : LIMIT_DOMAIN, &listener->default_domain);
+	load_health(row, 11, (enum protocol)listener->protocol, &listener->health_check);
 	listener->created_at = row_integer(row, 12, 0, TIME_MOST);
-	set_text(row, 13, is_layer4 ? 0 : LIMIT_FILE_NAME, &listener->access_log);
+	load_text(row, 13, is_layer4 ? 0 : LIMIT_FILE_NAME, &listener->access_log);
 	listener->access_log_format =
 		(uint8_t)row_integer(row, 14, 0, is_layer4 ? 0 : ACCESS_LOG_JSON);
+	listener->is_stopped = row_integer(row, 15, 0, 1) != 0;
+	listener->target_type =
+		(uint8_t)row_integer(row, 16, TARGETS_OWN, is_layer4 ? TARGETS_GROUP : TARGETS_OWN);
 	/* 0: from before there were access logs. */
 	if (!is_layer4 && listener->access_log_format == 0)
 		listener->access_log_format = ACCESS_LOG_BRACKETS;
@@ -308,8 +345,8 @@ static void read_listener(struct row *row, struct listener *listener)
 static int load_listener(struct row *row, void *context)
 {
 	struct load *load = context;
-	struct instance *instance = find_number((void **)load->model->instances,
-						load->model->instance_count, row_number(row, 2));
+	struct instance *instance = load_find((void **)load->model->instances,
+					      load->model->instance_count, load_number(row, 2));
 	struct listener *listener;
 
 	if (!instance)
@@ -324,14 +361,14 @@ static int load_listener(struct row *row, void *context)
 		listener_free(listener);
 		return row->error;
 	}
-	return parents_add(&load->listeners, listener);
+	return load_parent(&load->listeners, listener);
 }
 
 static int load_layer4(struct row *row, void *context)
 {
 	struct load *load = context;
 	struct listener *listener =
-		find_number(load->listeners.nouns, load->listeners.count, row_number(row, 0));
+		load_find(load->listeners.nouns, load->listeners.count, load_number(row, 0));
 	struct layer4 layer4 = {
 		.idle_timeout_s = (uint32_t)row_integer(row, 1, 1, UINT32_MAX),
 		.max_conn = (int32_t)row_integer(row, 2, -1, MAX_CONN_MOST),
@@ -354,118 +391,11 @@ static int load_layer4(struct row *row, void *context)
 	if (!protocol_is_layer4((enum protocol)listener->protocol))
 		return row_bad(row, 0, "its listener is neither TCP nor UDP");
 	if (row->error == 0)
-		row_check(row, 0,
-			  validate_layer4(&layer4, (enum protocol)listener->protocol, "", &problem),
-			  &problem);
+		load_check(
+			row, 0,
+			validate_layer4(&layer4, (enum protocol)listener->protocol, "", &problem),
+			&problem);
 	listener->layer4 = layer4;
-	return row->error;
-}
-
-static void check_rule(struct row *row, const struct rule *rule)
-{
-	struct problem problem = { 0 };
-
-	if (*rule->domain)
-		row_check(row, 4, validate_domain(rule->domain, "domain", &problem), &problem);
-	row_check(row, 5, validate_url(rule->url, "url", &problem), &problem);
-	row_check(row, 10, validate_session_expire(rule->session_expire_s, "session", &problem),
-		  &problem);
-	row_check(row, 10,
-		  validate_session_scheduler(rule->session_expire_s,
-					     (enum scheduler)rule->scheduler, "session", &problem),
-		  &problem);
-	if (*rule->cookie_name)
-		row_check(row, 11, validate_cookie_name(rule->cookie_name, "cookie", &problem),
-			  &problem);
-}
-
-static void read_rule(struct row *row, struct rule *rule)
-{
-	rule->number = row_number(row, 0);
-	row_id(row, 1, "loc-", rule->id);
-	rule->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_RULES - 1);
-	set_text(row, 4, LIMIT_DOMAIN, &rule->domain);
-	set_text(row, 5, LIMIT_URL, &rule->url);
-	rule->scheduler = (uint8_t)row_integer(row, 6, SCHEDULER_WRR, SCHEDULER_IP_HASH);
-	rule->forward_type = (uint8_t)row_integer(row, 7, FORWARD_HTTP, FORWARD_HTTP);
-	rule->has_http2 = row_integer(row, 8, 0, 0) != 0;
-	rule->strips_cookie = row_integer(row, 9, 0, 1) != 0;
-	rule->session_expire_s = (uint32_t)row_integer(row, 10, 0, SESSION_EXPIRE_MOST_S);
-	set_text(row, 11, LIMIT_COOKIE_NAME, &rule->cookie_name);
-	row_health(row, 12, PROTOCOL_HTTP, &rule->health_check);
-	rule->created_at = row_integer(row, 13, 0, TIME_MOST);
-	rule->keeps_draining = row_integer(row, 14, 0, 1) != 0;
-	if (row->error == 0)
-		check_rule(row, rule);
-}
-
-static int load_rule(struct row *row, void *context)
-{
-	struct load *load = context;
-	struct listener *listener =
-		find_number(load->listeners.nouns, load->listeners.count, row_number(row, 2));
-	struct rule *rule;
-
-	if (!listener)
-		return row_bad(row, 2, "no such listener");
-	if (protocol_is_layer4((enum protocol)listener->protocol))
-		return row_bad(row, 2, "a TCP or UDP listener has no rules");
-	rule = rule_new();
-	if (!rule)
-		return -ENOMEM;
-	read_rule(row, rule);
-	if (row->error == 0)
-		row->error = listener_add_rule(listener, rule);
-	if (row->error != 0) {
-		rule_free(rule);
-		return row->error;
-	}
-	return parents_add(&load->rules, rule);
-}
-
-static void read_target(struct row *row, struct target *target)
-{
-	target->number = row_number(row, 0);
-	target->slot = (uint32_t)row_integer(row, 3, 0, LIMIT_TARGETS - 1);
-	row_ip(row, 4, &target->address);
-	if (row->error == 0 && !address_is_unicast(&target->address))
-		row_bad(row, 4, "no address of a server");
-	target->address.port = (uint16_t)row_integer(row, 5, 1, UINT16_MAX);
-	target->weight = (uint16_t)row_integer(row, 6, 0, WEIGHT_MOST);
-	set_text(row, 7, LIMIT_NAME_BYTES * 2, &target->tag);
-	target->created_at = row_integer(row, 8, 0, TIME_MOST);
-}
-
-static int add_target(struct row *row, const struct load *load, struct target *target)
-{
-	bool is_layer4 = !row_is_null(row, 1);
-	int column = is_layer4 ? 1 : 2;
-	const struct parents *parents = is_layer4 ? &load->listeners : &load->rules;
-	void *parent = find_number(parents->nouns, parents->count, row_number(row, column));
-	struct listener *listener = is_layer4 ? parent : NULL;
-	struct rule *rule = is_layer4 ? NULL : parent;
-
-	if (!parent)
-		return row_bad(row, column, is_layer4 ? "no such listener" : "no such rule");
-	if (listener && !protocol_is_layer4((enum protocol)listener->protocol))
-		return row_bad(row, column, "its listener is neither TCP nor UDP");
-	if ((listener ? listener->target_count : rule->target_count) >= LIMIT_TARGETS_PER_RULE)
-		return row_bad(row, column, "too many servers behind one rule or listener");
-	return listener ? listener_add_target(listener, target) : rule_add_target(rule, target);
-}
-
-static int load_target(struct row *row, void *context)
-{
-	struct load *load = context;
-	struct target *target = target_new();
-
-	if (!target)
-		return -ENOMEM;
-	read_target(row, target);
-	if (row->error == 0)
-		row->error = add_target(row, load, target);
-	if (row->error != 0)
-		target_free(target);
 	return row->error;
 }
 
@@ -494,7 +424,7 @@ static int load_cookie_key(struct row *row, void *context)
 static bool has_domain(const struct listener *listener, const char *domain)
 {
 	for (size_t i = 0; i < listener->rule_count; i++) {
-		if (strcmp(listener->rules[i]->domain, domain) == 0)
+		if (rule_has_domain(listener->rules[i], domain))
 			return true;
 	}
 	return false;
@@ -533,12 +463,19 @@ int store_load(struct store *store, struct model *ret)
 	static const struct query steps[] = {
 		{ STATEMENT_LOAD_INSTANCES, "instance", load_instance },
 		{ STATEMENT_LOAD_TAGS, "tag", load_tag },
+		{ STATEMENT_LOAD_ACCESS, "access_entry", load_access_entry },
 		{ STATEMENT_LOAD_CUSTOMS, "custom_configuration", load_custom },
 		{ STATEMENT_LOAD_CUSTOM_BINDINGS, "custom_binding", load_custom_binding },
 		{ STATEMENT_LOAD_LISTENERS, "listener", load_listener },
 		{ STATEMENT_LOAD_LAYER4, "layer4", load_layer4 },
 		{ STATEMENT_LOAD_RULES, "rule", load_rule },
+		{ STATEMENT_LOAD_RULE_DOMAINS, "rule_domain", load_rule_domain },
+		{ STATEMENT_LOAD_REDIRECTS, "redirect", load_redirect },
 		{ STATEMENT_LOAD_TARGETS, "target", load_target },
+		{ STATEMENT_LOAD_GROUPS, "target_group", load_group },
+		{ STATEMENT_LOAD_GROUP_TAGS, "target_group_tag", load_group_tag },
+		{ STATEMENT_LOAD_GROUP_MEMBERS, "target_group_member", load_group_member },
+		{ STATEMENT_LOAD_GROUP_BINDINGS, "group_binding", load_group_binding },
 		{ STATEMENT_LOAD_COOKIE_KEYS, "cookie_key", load_cookie_key },
 	};
 	int error = 0;
@@ -547,6 +484,10 @@ int store_load(struct store *store, struct model *ret)
 		error = store_query(store, &steps[i], &load);
 	if (error == 0)
 		error = check_whole(&load);
+	if (error == 0)
+		error = load_check_redirects(&load);
+	if (error == 0)
+		error = load_check_groups(&load);
 	free(load.listeners.nouns);
 	free(load.rules.nouns);
 	if (error != 0) {

@@ -9,16 +9,7 @@
 #include <stdlib.h>
 
 #include "control/health_input.h"
-
-static uint64_t new_number(const struct store *store)
-{
-	return (uint64_t)sqlite3_last_insert_rowid(store->database);
-}
-
-static struct value value_number(uint64_t number)
-{
-	return value_integer((int64_t)number);
-}
+#include "control/store_setting.h"
 
 /* A slot that the insert did not use is free again; on success *ret_slot and *ret_number are the
  * noun's. */
@@ -30,7 +21,7 @@ static int keep_slot(struct store *store, enum slot_kind kind, int error, uint32
 		return error;
 	}
 	*ret_slot = slot;
-	*ret_number = new_number(store);
+	*ret_number = store_new_number(store);
 	return 0;
 }
 
@@ -47,7 +38,6 @@ static char *health_text(const struct health_check *check)
 int store_insert_instance(struct store *store, struct instance *instance)
 {
 	char vip[ADDRESS_IP_TEXT_SIZE];
-	uint64_t number;
 	int error;
 
 	address_format_ip(&instance->vip, vip);
@@ -57,16 +47,14 @@ int store_insert_instance(struct store *store, struct instance *instance)
 			  value_integer(instance->passes_to_target),
 			  value_integer(instance->project_id), value_text(instance->vpc_id),
 			  value_text(instance->subnet_id), value_integer(instance->bandwidth_out),
-			  value_integer(instance->created_at));
+			  value_integer(instance->created_at), value_integer(instance->is_stopped));
 	if (error != 0)
 		return error;
-	number = new_number(store);
-	for (size_t i = 0; i < instance->tag_count && error == 0; i++)
-		error = store_run(store, STATEMENT_INSERT_TAG, value_number(number),
-				  value_integer((int64_t)i), value_text(instance->tags[i].key),
-				  value_text(instance->tags[i].value));
-	if (error == 0)
-		instance->number = number;
+	instance->number = store_new_number(store);
+	if (instance->tag_count > 0)
+		error = store_set_tags(store, instance);
+	if (error == 0 && (instance->access.allow_count > 0 || instance->access.deny_count > 0))
+		error = store_set_access(store, instance);
 	return error;
 }
 
@@ -80,7 +68,8 @@ int store_update_instance(struct store *store, const struct instance *instance)
 			 value_text(vip), value_integer(instance->is_delete_protected),
 			 value_integer(instance->passes_to_target),
 			 value_integer(instance->project_id), value_text(instance->vpc_id),
-			 value_text(instance->subnet_id), value_integer(instance->bandwidth_out));
+			 value_text(instance->subnet_id), value_integer(instance->bandwidth_out),
+			 value_integer(instance->is_stopped));
 }
 
 /* The row of a TCP or UDP listener; the others have none. */
@@ -110,16 +99,17 @@ static int insert_listener_row(struct store *store, const struct instance *paren
 	int error = -ENOMEM;
 
 	if (health)
-		error = store_run(store, STATEMENT_INSERT_LISTENER, value_text(listener->id),
-				  value_number(parent->number), value_integer(slot),
-				  value_text(listener->name), value_integer(listener->protocol),
-				  value_integer(listener->port), value_integer(listener->scheduler),
-				  value_integer(listener->session_expire_s),
-				  value_integer(listener->has_keepalive),
-				  value_text(listener->default_domain), value_text(health),
-				  value_integer(listener->created_at),
-				  value_text(listener->access_log),
-				  value_integer(listener->access_log_format));
+		error = store_run(
+			store, STATEMENT_INSERT_LISTENER, value_text(listener->id),
+			value_number(parent->number), value_integer(slot),
+			value_text(listener->name), value_integer(listener->protocol),
+			value_integer(listener->port), value_integer(listener->scheduler),
+			value_integer(listener->session_expire_s),
+			value_integer(listener->has_keepalive),
+			value_text(listener->default_domain), value_text(health),
+			value_integer(listener->created_at), value_text(listener->access_log),
+			value_integer(listener->access_log_format),
+			value_integer(listener->is_stopped), value_integer(listener->target_type));
 	free(health);
 	return error;
 }
@@ -134,7 +124,7 @@ int store_insert_listener(struct store *store, const struct instance *parent,
 	if (error != 0)
 		return error;
 	error = insert_listener_row(store, parent, listener, slot);
-	number = new_number(store);
+	number = store_new_number(store);
 	if (error == 0)
 		error = write_layer4(store, STATEMENT_INSERT_LAYER4, listener, number);
 	if (error != 0) {
@@ -158,7 +148,9 @@ int store_update_listener(struct store *store, const struct listener *listener)
 				  value_integer(listener->has_keepalive),
 				  value_text(listener->default_domain), value_text(health),
 				  value_text(listener->access_log),
-				  value_integer(listener->access_log_format));
+				  value_integer(listener->access_log_format),
+				  value_integer(listener->is_stopped),
+				  value_integer(listener->target_type));
 	free(health);
 	if (error == 0)
 		error = write_layer4(store, STATEMENT_UPDATE_LAYER4, listener, listener->number);
@@ -179,8 +171,11 @@ int store_insert_rule(struct store *store, const struct listener *parent, struct
 			value_integer(rule->forward_type), value_integer(rule->has_http2),
 			value_integer(rule->strips_cookie), value_integer(rule->session_expire_s),
 			value_text(rule->cookie_name), value_text(health),
-			value_integer(rule->created_at), value_integer(rule->keeps_draining));
+			value_integer(rule->created_at), value_integer(rule->keeps_draining),
+			value_integer(rule->target_type));
 		error = keep_slot(store, SLOT_RULE, error, slot, &rule->slot, &rule->number);
+		if (error == 0 && rule->more_domain_count > 0)
+			error = store_set_domains(store, rule);
 	}
 	free(health);
 	return error;
@@ -198,7 +193,8 @@ int store_update_rule(struct store *store, const struct rule *rule)
 			value_integer(rule->scheduler), value_integer(rule->forward_type),
 			value_integer(rule->has_http2), value_integer(rule->strips_cookie),
 			value_integer(rule->session_expire_s), value_text(rule->cookie_name),
-			value_text(health), value_integer(rule->keeps_draining));
+			value_text(health), value_integer(rule->keeps_draining),
+			value_integer(rule->target_type));
 	free(health);
 	return error;
 }
@@ -243,7 +239,7 @@ int store_insert_custom(struct store *store, struct custom_configuration *custom
 			      value_integer(custom->created_at), value_integer(custom->updated_at));
 
 	if (error == 0)
-		custom->number = new_number(store);
+		custom->number = store_new_number(store);
 	return error;
 }
 

@@ -14,13 +14,29 @@
 
 /* migrations[n] leads from version n to n + 1. Only ever appended to. */
 static const char *const migrations[] = { schema_sql, schema_custom_sql, schema_layer4_sql,
-					  schema_extensions_sql };
+					  schema_extensions_sql, schema_control_sql };
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
 static const char *const checked_tables[] = {
-	"number",         "instance",   "tag",        "listener", "rule",
-	"target",         "freed_slot", "cookie_key", "api_key",  "custom_configuration",
-	"custom_binding", "layer4",
+	"number",
+	"instance",
+	"tag",
+	"listener",
+	"rule",
+	"target",
+	"freed_slot",
+	"cookie_key",
+	"api_key",
+	"custom_configuration",
+	"custom_binding",
+	"layer4",
+	"access_entry",
+	"rule_domain",
+	"redirect",
+	"target_group",
+	"target_group_tag",
+	"target_group_member",
+	"group_binding",
 };
 
 static int refuse(const char *reason, const char *detail)

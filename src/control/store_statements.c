@@ -4,7 +4,7 @@
 
 #define INSTANCE_COLUMNS                                                                       \
 	"name = ?2, network = ?3, vip = ?4, is_delete_protected = ?5, passes_to_target = ?6, " \
-	"project_id = ?7, vpc_id = ?8, subnet_id = ?9, bandwidth_out = ?10"
+	"project_id = ?7, vpc_id = ?8, subnet_id = ?9, bandwidth_out = ?10, is_stopped = ?11"
 
 #define LAYER4_COLUMNS                                                                   \
 	"idle_timeout_s, max_conn, max_cps, reschedule_start_s, reschedule_interval_s, " \
@@ -19,8 +19,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
 	[STATEMENT_INSERT_INSTANCE] =
 		"INSERT INTO instance (id, name, network, vip, is_delete_protected, "
-		"passes_to_target, project_id, vpc_id, subnet_id, bandwidth_out, created_at) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		"passes_to_target, project_id, vpc_id, subnet_id, bandwidth_out, created_at, "
+		"is_stopped) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[STATEMENT_UPDATE_INSTANCE] = "UPDATE instance SET " INSTANCE_COLUMNS " WHERE number = ?1",
 	[STATEMENT_DELETE_INSTANCE] = "DELETE FROM instance WHERE number = ?1",
 	[STATEMENT_NOTE_DELETION] = "INSERT INTO deleted_instance VALUES (?1)",
@@ -33,12 +33,12 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_INSERT_LISTENER] =
 		"INSERT INTO listener (id, instance, slot, name, protocol, port, scheduler, "
 		"session_expire_s, has_keepalive, default_domain, health_check, created_at, "
-		"access_log, access_log_format) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+		"access_log, access_log_format, is_stopped, target_type) VALUES (?1, ?2, ?3, ?4, "
+		"?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 	[STATEMENT_UPDATE_LISTENER] =
 		"UPDATE listener SET name = ?2, scheduler = ?3, session_expire_s = ?4, "
 		"has_keepalive = ?5, default_domain = ?6, health_check = ?7, access_log = ?8, "
-		"access_log_format = ?9 WHERE number = ?1",
+		"access_log_format = ?9, is_stopped = ?10, target_type = ?11 WHERE number = ?1",
 	[STATEMENT_DELETE_LISTENER] = "DELETE FROM listener WHERE number = ?1",
 	[STATEMENT_INSERT_LAYER4] =
 		"INSERT INTO layer4 (listener, " LAYER4_COLUMNS ") VALUES (?1, " LAYER4_VALUES ")",
@@ -48,12 +48,12 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_INSERT_RULE] =
 		"INSERT INTO rule (id, listener, slot, domain, url, scheduler, forward_type, "
 		"has_http2, strips_cookie, session_expire_s, cookie_name, health_check, "
-		"created_at, keeps_draining) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+		"created_at, keeps_draining, target_type) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+		"?9, ?10, ?11, ?12, ?13, ?14, ?15)",
 	[STATEMENT_UPDATE_RULE] =
 		"UPDATE rule SET domain = ?2, url = ?3, scheduler = ?4, forward_type = ?5, "
 		"has_http2 = ?6, strips_cookie = ?7, session_expire_s = ?8, cookie_name = ?9, "
-		"health_check = ?10, keeps_draining = ?11 WHERE number = ?1",
+		"health_check = ?10, keeps_draining = ?11, target_type = ?12 WHERE number = ?1",
 	[STATEMENT_DELETE_RULE] = "DELETE FROM rule WHERE number = ?1",
 
 	[STATEMENT_INSERT_TARGET] =
@@ -64,6 +64,37 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	/* The generation noted at deletion is the last one that may have named the owner. */
 	[STATEMENT_RELEASE_SLOTS] =
 		"DELETE FROM freed_slot WHERE generation < ?1 RETURNING kind, slot",
+
+	[STATEMENT_CLEAR_TAGS] = "DELETE FROM tag WHERE instance = ?1",
+	[STATEMENT_INSERT_ACCESS] =
+		"INSERT INTO access_entry (instance, list, position, cidr) VALUES (?1, ?2, ?3, ?4)",
+	[STATEMENT_CLEAR_ACCESS] = "DELETE FROM access_entry WHERE instance = ?1",
+	[STATEMENT_INSERT_RULE_DOMAIN] =
+		"INSERT INTO rule_domain (rule, position, domain) VALUES (?1, ?2, ?3)",
+	[STATEMENT_CLEAR_RULE_DOMAINS] = "DELETE FROM rule_domain WHERE rule = ?1",
+	[STATEMENT_SET_REDIRECT] =
+		"INSERT INTO redirect (rule, target, code, takes_url) VALUES (?1, ?2, ?3, ?4) "
+		"ON CONFLICT (rule) DO UPDATE SET target = excluded.target, code = excluded.code, "
+		"takes_url = excluded.takes_url",
+	[STATEMENT_CLEAR_REDIRECT] = "DELETE FROM redirect WHERE rule = ?1",
+
+	[STATEMENT_INSERT_GROUP] =
+		"INSERT INTO target_group (id, name, vpc_id, port, created_at, updated_at) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[STATEMENT_UPDATE_GROUP] = "UPDATE target_group SET name = ?2, port = ?3, updated_at = ?4 "
+				   "WHERE number = ?1",
+	[STATEMENT_DELETE_GROUP] = "DELETE FROM target_group WHERE number = ?1",
+	[STATEMENT_INSERT_GROUP_TAG] =
+		"INSERT INTO target_group_tag (target_group, position, key, value) "
+		"VALUES (?1, ?2, ?3, ?4)",
+	[STATEMENT_INSERT_MEMBER] =
+		"INSERT INTO target_group_member (target_group, ip, port, weight, created_at) "
+		"VALUES (?1, ?2, ?3, ?4, ?5)",
+	[STATEMENT_UPDATE_MEMBER] = "UPDATE target_group_member SET weight = ?2 WHERE number = ?1",
+	[STATEMENT_DELETE_MEMBER] = "DELETE FROM target_group_member WHERE number = ?1",
+	[STATEMENT_BIND_GROUP] =
+		"INSERT INTO group_binding (listener, rule, target_group) VALUES (?1, ?2, ?3)",
+	[STATEMENT_UNBIND_GROUP] = "DELETE FROM group_binding WHERE listener IS ?1 AND rule IS ?2",
 
 	[STATEMENT_INSERT_CUSTOM] =
 		"INSERT INTO custom_configuration (id, name, content, created_at, updated_at) "
@@ -83,21 +114,37 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
 	[STATEMENT_LOAD_INSTANCES] =
 		"SELECT number, id, name, network, vip, is_delete_protected, passes_to_target, "
-		"project_id, vpc_id, subnet_id, bandwidth_out, created_at FROM instance "
-		"ORDER BY number",
+		"project_id, vpc_id, subnet_id, bandwidth_out, created_at, is_stopped "
+		"FROM instance ORDER BY number",
 	[STATEMENT_LOAD_TAGS] = "SELECT instance, key, value FROM tag ORDER BY instance, position",
 	[STATEMENT_LOAD_LISTENERS] =
 		"SELECT number, id, instance, slot, name, protocol, port, scheduler, "
 		"session_expire_s, has_keepalive, default_domain, health_check, created_at, "
-		"access_log, access_log_format FROM listener ORDER BY number",
+		"access_log, access_log_format, is_stopped, target_type FROM listener "
+		"ORDER BY number",
 	[STATEMENT_LOAD_LAYER4] =
 		"SELECT listener, " LAYER4_COLUMNS " FROM layer4 ORDER BY listener",
 	[STATEMENT_LOAD_RULES] =
 		"SELECT number, id, listener, slot, domain, url, scheduler, forward_type, "
 		"has_http2, strips_cookie, session_expire_s, cookie_name, health_check, "
-		"created_at, keeps_draining FROM rule ORDER BY number",
+		"created_at, keeps_draining, target_type FROM rule ORDER BY number",
 	[STATEMENT_LOAD_TARGETS] = "SELECT number, listener, rule, slot, ip, port, weight, tag, "
 				   "created_at FROM target ORDER BY number",
+	[STATEMENT_LOAD_ACCESS] = "SELECT instance, list, cidr FROM access_entry "
+				  "ORDER BY instance, list, position",
+	[STATEMENT_LOAD_RULE_DOMAINS] =
+		"SELECT rule, domain FROM rule_domain ORDER BY rule, position",
+	[STATEMENT_LOAD_REDIRECTS] =
+		"SELECT rule, target, code, takes_url FROM redirect ORDER BY rule",
+	[STATEMENT_LOAD_GROUPS] = "SELECT number, id, name, vpc_id, port, created_at, updated_at "
+				  "FROM target_group ORDER BY number",
+	[STATEMENT_LOAD_GROUP_TAGS] = "SELECT target_group, key, value FROM target_group_tag "
+				      "ORDER BY target_group, position",
+	[STATEMENT_LOAD_GROUP_MEMBERS] =
+		"SELECT number, target_group, ip, port, weight, created_at "
+		"FROM target_group_member ORDER BY number",
+	[STATEMENT_LOAD_GROUP_BINDINGS] =
+		"SELECT number, listener, rule, target_group FROM group_binding ORDER BY number",
 	[STATEMENT_LOAD_CUSTOMS] = "SELECT number, id, name, content, created_at, updated_at "
 				   "FROM custom_configuration ORDER BY number",
 	[STATEMENT_LOAD_CUSTOM_BINDINGS] =
@@ -140,9 +187,14 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"ORDER BY generation, number LIMIT 1",
 	[STATEMENT_ASSIGN_TASKS] = "UPDATE task SET generation = ?1 "
 				   "WHERE status = 2 AND (generation = 0 OR ?2)",
-	[STATEMENT_FORGET_TASKS] = "DELETE FROM task WHERE finished_at < ?1",
+	/* A repetition by ClientToken still names the first call's task: it stays as long. */
+	[STATEMENT_FORGET_TASKS] =
+		"DELETE FROM task WHERE finished_at < ?1 AND request_id NOT IN "
+		"(SELECT json_extract(answer, '$.Response.RequestId') FROM client_token "
+		"WHERE created_at >= ?2 AND json_valid(answer) AND "
+		"json_extract(answer, '$.Response.RequestId') IS NOT NULL)",
 
-	[STATEMENT_FIND_CLIENT_TOKEN] = "SELECT number, body_hash, answer FROM client_token "
+	[STATEMENT_FIND_CLIENT_TOKEN] = "SELECT number, body_hash, answer, created_at FROM client_token "
 					"WHERE key_id = ?1 AND token = ?2",
 	[STATEMENT_INSERT_CLIENT_TOKEN] =
 		"INSERT INTO client_token (key_id, token, body_hash, answer, created_at) "

@@ -15,12 +15,23 @@
 #define QUOTA_RULES 50			/* per HTTP listener */
 #define QUOTA_TARGETS 100		/* per rule or layer-4 listener */
 #define QUOTA_CUSTOM_CONFIGURATIONS 200	/* features.md 10 */
+#define QUOTA_GROUPS 200		/* target groups */
+#define LIMIT_CUSTOM_CONFIGURATIONS 4096 /* each of up to LIMIT_CUSTOM_CONTENT, kept as text and parsed */
 #define LIMIT_INSTANCES 4096		/* rows of a snapshot; the quota is 100 per network type */
 #define LIMIT_LISTENERS 16384		/* slots of the shared regions; 1,000 is a large site */
 #define LIMIT_RULES 65536		/* slots: a cache line each of the turns = 4 MiB, sparse */
 #define LIMIT_TURNS (LIMIT_RULES + LIMIT_LISTENERS) /* layer-4 listeners' turns stand behind the rules' */
 #define LIMIT_TARGETS 262144		/* slots: 100,000 targets is the largest measured load */
 #define LIMIT_TARGETS_PER_RULE 1000	/* an index fits 16 bits; more makes searches hurt */
+#define LIMIT_DOMAINS_PER_RULE 20	/* each domain and URL is a row of its own */
+#define LIMIT_GROUPS 4096		/* target groups; the quota is 200 */
+#define LIMIT_CIDRS 10000		/* in each of an instance's two lists; a search of 14 steps */
+#define LIMIT_PATHS (LIMIT_RULES * LIMIT_DOMAINS_PER_RULE)	/* and of hosts */
+#define LIMIT_PATTERNS (LIMIT_PATHS + LIMIT_RULES)	/* no more can be named */
+#define LIMIT_PATTERNS_PER_LISTENER 200	/* a request may have to try each of them */
+#define LIMIT_PATTERN_SIZE 16384	/* bytes when compiled; 200 characters take 4,000 at most */
+#define LIMIT_PATTERN_SUBJECT 2048	/* bytes of a path that is compared; docs/decisions/patterns.md */
+#define LIMIT_PATTERN_STEPS 20000	/* of one comparison; the same page */
 #define LIMIT_WORKERS 64		/* columns of counters; a thread per core */
 #define LIMIT_SNAPSHOT_SIZE (1u << 30)	/* offsets are 32 bits; 100,000 targets need 6 MB */
 #define LIMIT_NUMBER ((1ull << 48) - 1)	/* of a noun: tokens seal numbers into six bytes */
@@ -33,7 +44,13 @@
 #define LIMIT_COOKIE_NAME 64		/* SP-35 */
 #define LIMIT_FILE_NAME 64		/* AccessLog: a name under --log-dir */
 #define LIMIT_TAG 128
+#define LIMIT_TAGS 20			/* api.md: of an instance or a target group */
 #define LIMIT_CUSTOM_CONTENT 65536	/* features.md 10: bytes of a custom configuration */
+#define LIMIT_CUSTOM_HEADERS 64		/* header directives of a custom configuration ... */
+#define LIMIT_CUSTOM_HEADER_BYTES 8192	/* ... in all: heads keep room for them */
+#define LIMIT_CUSTOM_HEADER_NAME 128
+#define LIMIT_CUSTOM_HEADER_VALUE 4096
+#define LIMIT_CUSTOM_PAGES 64		/* codes with an error_page */
 #define LIMIT_ID 16			/* "lbl-" + 8 and NUL, rounded up */
 
 /* Session persistence (SP-3, SP-4) and scheduling. */
@@ -53,6 +70,7 @@
 #define HTTP_TRAILER_MOST 8192		/* bytes of trailers: 400, 502 */
 #define HTTP_INFORMATIONAL_MOST 10	/* 1xx answers before a final one: 502 */
 #define HTTP_BODY_MOST (60ull << 20)	/* client_max_body_size 60M: 413 */
+#define HTTP_BUFFERED_BODY_MOST (256ull << 20) /* features.md 10: larger ones are streamed */
 #define HTTP_HEADER_TIMEOUT_MS 60000
 #define HTTP_BODY_TIMEOUT_MS 60000
 #define HTTP_KEEPALIVE_TIMEOUT_MS 75000
@@ -62,6 +80,10 @@
 #define HTTP_SEND_TIMEOUT_MS 60000	/* to the target */
 #define HTTP_CLIENT_SEND_TIMEOUT_MS 60000
 #define HTTP_RETRIES_MOST 2
+#define BODY_MEMORY_MOST 65536		/* of a body that is read first; a larger one goes to a file */
+#define BODY_MEMORY_ALL (64u << 20)	/* of all such bodies; beyond it small ones go to files too */
+#define BODY_ROOM_DEFAULT_M 1024	/* --body-room: MiB in files, of all such bodies: 503 */
+#define BODY_ROOM_MOST_M 16777216
 #define LOG_ANSWERS_A_SECOND 10		/* lines about own answers, per worker and level */
 #define UPSTREAM_IDLE_MOST 64		/* idle connections kept per target and worker */
 #define UPSTREAM_IDLE_TIMEOUT_MS 60000
@@ -100,7 +122,8 @@
 #define TASK_KEEP_S 3600		/* finished tasks stay queryable */
 #define AUDIT_CHANGES_MOST 100000	/* newest rows kept: years of hand work, about 30 MB */
 #define AUDIT_REFUSALS_MOST 10000	/* so that a broken client cannot push the changes out */
-#define CLIENT_TOKEN_KEEP_S 86400	/* a client that retries longer than a day asks anew */
+#define CLIENT_TOKEN_LIFE_S 86400	/* a repetition within a day gets the first answer ... */
+#define CLIENT_TOKEN_KEEP_S 604800	/* ... and for a week hears that the token is expired */
 #define FILE_CONFIG_MOST (64u << 20)	/* a YAML file */
 #define GRACE_DEFAULT_S 30		/* for requests, when everything stops */
 #define GRACE_UPGRADE_DEFAULT_S 3600	/* for connections, on the old side of an upgrade */

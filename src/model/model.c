@@ -12,6 +12,7 @@
 /* The list code below reads a child's number without knowing which noun it is. */
 _Static_assert(offsetof(struct instance, number) == 0, "number comes first");
 _Static_assert(offsetof(struct custom_configuration, number) == 0, "number comes first");
+_Static_assert(offsetof(struct target_group, number) == 0, "number comes first");
 _Static_assert(offsetof(struct listener, number) == 0, "number comes first");
 _Static_assert(offsetof(struct rule, number) == 0, "number comes first");
 _Static_assert(offsetof(struct target, number) == 0, "number comes first");
@@ -85,6 +86,7 @@ struct rule *rule_new(void)
 	rule->domain = strdup("");
 	rule->url = strdup("");
 	rule->cookie_name = strdup("");
+	rule->target_type = TARGETS_OWN;
 	if (!rule->domain || !rule->url || !rule->cookie_name)
 		return rule_free(rule);
 	return rule;
@@ -99,6 +101,9 @@ struct rule *rule_free(struct rule *rule)
 	free(rule->targets);
 	health_check_done(&rule->health_check);
 	free(rule->domain);
+	for (size_t i = 0; i < rule->more_domain_count; i++)
+		free(rule->more_domains[i]);
+	free(rule->more_domains);
 	free(rule->url);
 	free(rule->cookie_name);
 	free(rule);
@@ -114,6 +119,7 @@ struct listener *listener_new(void)
 	listener->name = strdup("");
 	listener->default_domain = strdup("");
 	listener->access_log = strdup("");
+	listener->target_type = TARGETS_OWN;
 	if (!listener->name || !listener->default_domain || !listener->access_log)
 		return listener_free(listener);
 	return listener;
@@ -158,11 +164,8 @@ struct instance *instance_free(struct instance *instance)
 	for (size_t i = 0; i < instance->listener_count; i++)
 		listener_free(instance->listeners[i]);
 	free(instance->listeners);
-	for (size_t i = 0; i < instance->tag_count; i++) {
-		free(instance->tags[i].key);
-		free(instance->tags[i].value);
-	}
-	free(instance->tags);
+	tags_free(instance->tags, instance->tag_count);
+	access_control_done(&instance->access);
 	free(instance->name);
 	free(instance->vpc_id);
 	free(instance->subnet_id);
@@ -180,6 +183,9 @@ void model_done(struct model *model)
 	for (size_t i = 0; i < model->custom_count; i++)
 		custom_configuration_free(model->customs[i]);
 	free(model->customs);
+	for (size_t i = 0; i < model->group_count; i++)
+		target_group_free(model->groups[i]);
+	free(model->groups);
 	explicit_bzero(model, sizeof(*model)); /* it holds the cookie keys */
 }
 
@@ -191,6 +197,11 @@ int model_add_instance(struct model *model, struct instance *instance)
 int model_add_custom(struct model *model, struct custom_configuration *custom)
 {
 	return list_insert((void ***)&model->customs, &model->custom_count, custom);
+}
+
+int model_add_group(struct model *model, struct target_group *group)
+{
+	return list_insert((void ***)&model->groups, &model->group_count, group);
 }
 
 int instance_add_listener(struct instance *instance, struct listener *listener)
@@ -223,6 +234,12 @@ void model_remove_custom(struct model *model, struct custom_configuration *custo
 {
 	if (list_detach((void **)model->customs, &model->custom_count, custom))
 		custom_configuration_free(custom);
+}
+
+void model_remove_group(struct model *model, struct target_group *group)
+{
+	if (list_detach((void **)model->groups, &model->group_count, group))
+		target_group_free(group);
 }
 
 void instance_remove_listener(struct instance *instance, struct listener *listener)
@@ -267,6 +284,15 @@ struct custom_configuration *model_find_custom(const struct model *model, const 
 	return NULL;
 }
 
+struct target_group *model_find_group(const struct model *model, const char *id)
+{
+	for (size_t i = 0; i < model->group_count; i++) {
+		if (strcmp(model->groups[i]->id, id) == 0)
+			return model->groups[i];
+	}
+	return NULL;
+}
+
 struct listener *instance_find_listener(const struct instance *instance, const char *id)
 {
 	for (size_t i = 0; i < instance->listener_count; i++) {
@@ -285,13 +311,41 @@ struct rule *listener_find_rule(const struct listener *listener, const char *id)
 	return NULL;
 }
 
+struct rule *instance_find_rule(const struct instance *instance, uint64_t number,
+				struct listener **ret_listener)
+{
+	for (size_t i = 0; i < instance->listener_count; i++) {
+		struct listener *listener = instance->listeners[i];
+
+		for (size_t j = 0; j < listener->rule_count; j++) {
+			if (listener->rules[j]->number != number)
+				continue;
+			if (ret_listener)
+				*ret_listener = listener;
+			return listener->rules[j];
+		}
+	}
+	return NULL;
+}
+
+bool rule_has_domain(const struct rule *rule, const char *domain)
+{
+	if (strcmp(rule->domain, domain) == 0)
+		return true;
+	for (size_t i = 0; i < rule->more_domain_count; i++) {
+		if (strcmp(rule->more_domains[i], domain) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct rule *listener_find_rule_by_url(const struct listener *listener, const char *domain,
 				       const char *url)
 {
 	for (size_t i = 0; i < listener->rule_count; i++) {
 		struct rule *rule = listener->rules[i];
 
-		if (strcmp(rule->domain, domain) == 0 && strcmp(rule->url, url) == 0)
+		if (strcmp(rule->url, url) == 0 && rule_has_domain(rule, domain))
 			return rule;
 	}
 	return NULL;

@@ -35,6 +35,11 @@ static const char *const forward_type_words[] = {
 	[FORWARD_GRPCS] = "GRPCS",
 };
 
+static const char *const target_type_words[] = {
+	[TARGETS_OWN] = "NODE",
+	[TARGETS_GROUP] = "TARGETGROUP",
+};
+
 static const char *const access_log_format_words[] = {
 	[ACCESS_LOG_BRACKETS] = "brackets",
 	[ACCESS_LOG_JSON] = "json",
@@ -80,6 +85,11 @@ const char *forward_type_name(enum forward_type type)
 	return word_of(forward_type_words, WORD_COUNT(forward_type_words), type);
 }
 
+const char *target_type_name(enum target_type type)
+{
+	return word_of(target_type_words, WORD_COUNT(target_type_words), type);
+}
+
 const char *access_log_format_name(enum access_log_format format)
 {
 	return word_of(access_log_format_words, WORD_COUNT(access_log_format_words), format);
@@ -109,6 +119,11 @@ enum forward_type forward_type_of(const char *name)
 {
 	return (enum forward_type)value_of(forward_type_words, WORD_COUNT(forward_type_words),
 					   name);
+}
+
+enum target_type target_type_of(const char *name)
+{
+	return (enum target_type)value_of(target_type_words, WORD_COUNT(target_type_words), name);
 }
 
 enum access_log_format access_log_format_of(const char *name)

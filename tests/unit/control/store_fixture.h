@@ -19,6 +19,15 @@ void store_reopen(struct fixture *fixture, int expected);
 void store_tamper(struct fixture *fixture, const char *sql);
 /* The file after `sql` is not loaded (-EBADMSG); then it is put back as it was. */
 void store_refuses(struct fixture *fixture, const char *sql);
+/* Takes away what the fifth migration brought. */
+#define BACK_TO_VERSION_4                                                            \
+	"DROP TABLE group_binding; DROP TABLE target_group_member;"                  \
+	"DROP TABLE target_group_tag; DROP TABLE target_group; DROP TABLE redirect;" \
+	"DROP TABLE rule_domain; DROP TABLE access_entry;"                           \
+	"ALTER TABLE rule DROP COLUMN target_type;"                                  \
+	"ALTER TABLE listener DROP COLUMN target_type;"                              \
+	"ALTER TABLE listener DROP COLUMN is_stopped;"                               \
+	"ALTER TABLE instance DROP COLUMN is_stopped;"
 void set_text(char **text, const char *value);
 
 #endif

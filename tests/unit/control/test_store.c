@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "process/log.h"
@@ -276,7 +277,7 @@ static void older_database_is_brought_up(void **state)
 
 	fill(fixture, &model);
 	store_tamper(
-		fixture,
+		fixture, BACK_TO_VERSION_4
 		"ALTER TABLE rule DROP COLUMN keeps_draining;"
 		"ALTER TABLE listener DROP COLUMN access_log_format;"
 		"ALTER TABLE listener DROP COLUMN access_log;"
@@ -486,12 +487,11 @@ static void tasks_run_and_end(void **state)
 	assert_int_equal(store_find_task(fixture->store, "r-1", &found), -ENOENT);
 }
 
-static void keys_tokens_and_audit(void **state)
+static void keys_and_audit(void **state)
 {
 	struct fixture *fixture = *state;
 	struct api_key key = { "id", "secret", true, 3, NULL }, *read;
 	struct audit_row row = { 1, "id", "CreateRule", "r", "ok", "{}" };
-	char *hash, *answer;
 
 	assert_int_equal(store_insert_api_key(fixture->store, &key), 0);
 	assert_int_equal(store_insert_api_key(fixture->store, &key), -EEXIST);
@@ -507,18 +507,47 @@ static void keys_tokens_and_audit(void **state)
 	assert_null(read);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(store_insert_audit(fixture->store, &row), 0);
-	assert_int_equal(store_find_client_token(fixture->store, "id", "t", &hash, &answer),
-			 -ENOENT);
-	assert_int_equal(store_insert_client_token(fixture->store, "id", "t", "h", "a", 1), 0);
-	assert_int_equal(store_find_client_token(fixture->store, "id", "t", &hash, &answer), 0);
-	assert_string_equal(hash, "h");
-	assert_string_equal(answer, "a");
-	free(hash);
-	free(answer);
-	/* Older than a day. */
-	assert_int_equal(store_forget_tasks(fixture->store, 0), 0);
-	assert_int_equal(store_find_client_token(fixture->store, "id", "t", &hash, &answer),
-			 -ENOENT);
+}
+
+static void insert_token(struct fixture *fixture, const char *token, const char *request_id,
+			 int64_t wall_s)
+{
+	struct task_row task = { .status = TASK_DONE, .created_at = wall_s };
+	char answer[128];
+
+	snprintf(task.request_id, sizeof(task.request_id), "%s", request_id);
+	snprintf(answer, sizeof(answer), "{\"Response\":{\"RequestId\":\"%s\"}}", request_id);
+	assert_int_equal(store_insert_task(fixture->store, &task), 0);
+	assert_int_equal(
+		store_insert_client_token(fixture->store, "id", token, "h", answer, wall_s), 0);
+}
+
+static void tokens_and_their_tasks_stay_as_long(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t now_s = time(NULL);
+	struct found_token found;
+	struct task_row task;
+
+	assert_int_equal(store_find_client_token(fixture->store, "id", "new", &found), -ENOENT);
+	insert_token(fixture, "new", "r-new", now_s - CLIENT_TOKEN_LIFE_S + 60);
+	insert_token(fixture, "expired", "r-expired", now_s - CLIENT_TOKEN_LIFE_S - 60);
+	insert_token(fixture, "old", "r-old", now_s - CLIENT_TOKEN_KEEP_S - 60);
+	assert_int_equal(store_insert_client_token(fixture->store, "id", "odd", "h", "{", now_s),
+			 0);
+	assert_int_equal(store_find_client_token(fixture->store, "id", "new", &found), 0);
+	assert_string_equal(found.body_hash, "h");
+	assert_string_equal(found.answer, "{\"Response\":{\"RequestId\":\"r-new\"}}");
+	assert_int_equal(found.created_at, now_s - CLIENT_TOKEN_LIFE_S + 60);
+	found_token_done(&found);
+	assert_int_equal(store_find_client_token(fixture->store, "other", "new", &found), -ENOENT);
+	assert_int_equal(store_forget_tasks(fixture->store, INT64_MAX), 0);
+	assert_int_equal(store_find_task(fixture->store, "r-new", &task), 0);
+	task_row_done(&task);
+	assert_int_equal(store_find_task(fixture->store, "r-expired", &task), -ENOENT);
+	assert_int_equal(store_find_client_token(fixture->store, "id", "expired", &found), 0);
+	found_token_done(&found);
+	assert_int_equal(store_find_client_token(fixture->store, "id", "old", &found), -ENOENT);
 }
 
 static void cookie_keys_rotate(void **state)
@@ -581,7 +610,8 @@ int main(void)
 		STORE_TEST(no_directory_no_file),
 		STORE_TEST(locked_database_is_busy),
 		STORE_TEST(tasks_run_and_end),
-		STORE_TEST(keys_tokens_and_audit),
+		STORE_TEST(keys_and_audit),
+		STORE_TEST(tokens_and_their_tasks_stay_as_long),
 		STORE_TEST(cookie_keys_rotate),
 		STORE_TEST(numbers_by_name),
 	};

@@ -247,10 +247,11 @@ static void older_database_is_brought_up(void **state)
 	struct fixture *fixture = *state;
 	struct model model = { 0 };
 
-	store_tamper(fixture, "ALTER TABLE rule DROP COLUMN keeps_draining;"
-			      "ALTER TABLE listener DROP COLUMN access_log_format;"
-			      "ALTER TABLE listener DROP COLUMN access_log;"
-			      "DROP TABLE layer4; PRAGMA user_version = 2");
+	store_tamper(fixture,
+		     BACK_TO_VERSION_4 "ALTER TABLE rule DROP COLUMN keeps_draining;"
+				       "ALTER TABLE listener DROP COLUMN access_log_format;"
+				       "ALTER TABLE listener DROP COLUMN access_log;"
+				       "DROP TABLE layer4; PRAGMA user_version = 2");
 	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
 	fill(fixture, &model);
 	loads_what_was_written(fixture, &model);
@@ -293,7 +294,7 @@ static void bad_rows_are_refused(void **state)
 		"PRAGMA foreign_keys = OFF; UPDATE target SET listener = 9 WHERE number = 1",
 		"UPDATE target SET ip = '0.0.0.0' WHERE number = 1",
 		"INSERT INTO rule VALUES (1, 'loc-abcdefgh', 1, 1, '', '/', 1, 1, 0, 0, 0, '', "
-		"'{}', 0, 0)",
+		"'{}', 0, 0, 1)",
 		"WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 1010) "
 		"INSERT INTO target SELECT i, 1, NULL, i, '10.0.0.9', i, 1, '', 0 FROM n",
 	};
