@@ -22,6 +22,7 @@ struct custom_configuration *custom_configuration_free(struct custom_configurati
 	if (custom) {
 		free(custom->name);
 		free(custom->content);
+		directives_done(&custom->directives);
 	}
 	free(custom);
 	return NULL;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The closed list of directives (features.md section 10): name, range, default, how its values are
- * read, whether traffic follows it yet. The table is constant; pure.
+ * read, what comes of them. The table is constant; pure.
  */
 #include "model/directives.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "model/charset.h"
+#include "model/directive_lists.h"
 #include "model/limits.h"
 #include "model/statement.h"
 
@@ -17,7 +18,6 @@
 #define MIB (1ull << 20)
 #define NUMBER_MOST ((1ull << 34) - 1) /* times 1 GiB still fits 64 bits */
 #define CIPHERS_MOST 4096
-#define TEXT_MOST 4096 /* bytes of a header's name or value */
 
 const struct directives directives_default = {
 	.header_timeout_ms = HTTP_HEADER_TIMEOUT_MS,
@@ -29,12 +29,14 @@ const struct directives directives_default = {
 	.read_timeout_ms = HTTP_READ_TIMEOUT_MS,
 	.send_timeout_ms = HTTP_SEND_TIMEOUT_MS,
 	.client_send_timeout_ms = HTTP_CLIENT_SEND_TIMEOUT_MS,
+	.shows_version = 1,
 };
 
+/* What comes of the values. */
 enum directive_effect {
-	EFFECT_NONE, /* not built: right values are refused too */
-	EFFECT_VALUE, /* its value is the field at `offset` */
-	EFFECT_OFF, /* "off" is how traffic is served, "on" is not built */
+	EFFECT_KEPT, /* checked and kept in the text, for HTTPS listeners */
+	EFFECT_VALUE, /* the field at `offset` */
+	EFFECT_LIST, /* more of a list */
 };
 
 struct directive {
@@ -45,7 +47,7 @@ struct directive {
 	const char *takes; /* for the sentence "NAME takes ..." */
 	size_t offset; /* EFFECT_VALUE: in struct directives */
 	enum directive_effect effect;
-	bool may_repeat;
+	directive_add *add; /* EFFECT_LIST, in place of all the others */
 };
 
 struct unit {
@@ -142,52 +144,6 @@ static bool read_ciphers(const struct bytes *values, size_t count, uint64_t *ret
 	return true;
 }
 
-static bool is_field_name(struct bytes text)
-{
-	return text.size > 0 && text.size <= TEXT_MOST && charset_token(text) == text.size;
-}
-
-/* add_header: a name and a value. */
-static bool read_header(const struct bytes *values, size_t count, uint64_t *ret)
-{
-	*ret = 1;
-	return count == 2 && is_field_name(values[0]) && values[1].size <= TEXT_MOST;
-}
-
-/* more_set_headers: "Name:value", each. */
-static bool read_headers(const struct bytes *values, size_t count, uint64_t *ret)
-{
-	*ret = 1;
-	for (size_t i = 0; i < count; i++) {
-		const char *colon = memchr(values[i].at, ':', values[i].size);
-		struct bytes name = { values[i].at, colon ? (size_t)(colon - values[i].at) : 0 };
-
-		if (!is_field_name(name) || values[i].size > TEXT_MOST)
-			return false;
-	}
-	return count > 0;
-}
-
-/* proxy_set_header: the fields that the balancer can add for the server. */
-static bool read_proxy_header(const struct bytes *values, size_t count, uint64_t *ret)
-{
-	static const char *const names[] = { "X-Real-Port",     "X-clb-stgw-vip",
-					     "Stgw-request-id", "X-Forwarded-Port",
-					     "X-Method",        "X-Uri",
-					     "X-Real-IP",       "X-Forwarded-Proto" };
-
-	*ret = 1;
-	if (count != 2 || values[1].size > TEXT_MOST)
-		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (bytes_equal_nocase(values[0], bytes_of(names[i])))
-			return true;
-	}
-	return false;
-}
-
-#define BUFFERS(count, size) ((count) << 32 | (size))
-
 /* proxy_buffers: 3 to 8 of 4k to 16k. */
 static bool read_buffers(const struct bytes *values, size_t count, uint64_t *ret)
 {
@@ -196,7 +152,7 @@ static bool read_buffers(const struct bytes *values, size_t count, uint64_t *ret
 	if (count != 2 || !read_count(values, 1, &number) || !read_size(values + 1, 1, &size) ||
 	    number < 3 || number > 8 || size < 4 * KIB || size > 16 * KIB)
 		return false;
-	*ret = BUFFERS(number, size);
+	*ret = DIRECTIVE_BUFFERS(number, size);
 	return true;
 }
 
@@ -207,52 +163,47 @@ static bool read_redirect(const struct bytes *values, size_t count, uint64_t *re
 	       bytes_equal(values[1], BYTES_LITERAL("https://"));
 }
 
-/* error_page: codes 300..599, perhaps "=" with a code, a path. */
-static bool read_error_page(const struct bytes *values, size_t count, uint64_t *ret)
-{
-	uint64_t code;
-
-	*ret = 1;
-	if (count < 2 || values[count - 1].size == 0 || values[count - 1].at[0] != '/' ||
-	    charset_path_query(values[count - 1]) < values[count - 1].size)
-		return false;
-	for (size_t i = 0; i + 1 < count; i++) {
-		bool is_response =
-			i > 0 && i + 2 == count && values[i].size > 0 && values[i].at[0] == '=';
-		struct bytes digits = { values[i].at + is_response, values[i].size - is_response };
-
-		if (is_response && digits.size == 0)
-			continue;
-		if (bytes_to_u64(digits, 599, &code) != 0 || code < (is_response ? 200 : 300))
-			return false;
-	}
-	return true;
-}
-
 #define FIELD(name) offsetof(struct directives, name), EFFECT_VALUE
+#define LIST(name) .effect = EFFECT_LIST, .add = (name)
+#define BUFFERS_LEAST DIRECTIVE_BUFFERS(3, 4 * KIB)
+#define BUFFERS_MOST DIRECTIVE_BUFFERS(8, 16 * KIB)
 
-/* The combinations below know these two by their place. */
-enum { ROW_PROXY_BUFFERS, ROW_SSL_PROTOCOLS };
+/* The combinations below know these by their place. */
+enum {
+	ROW_PROXY_BUFFERS,
+	ROW_PROXY_BUFFER_SIZE,
+	ROW_PROXY_REQUEST_BUFFERING,
+	ROW_BODY_SIZE,
+	ROW_SSL_PROTOCOLS,
+	ROW_SSL_EARLY_DATA
+};
 
 static const struct directive table[] = {
-	[ROW_PROXY_BUFFERS] = { "proxy_buffers", read_buffers, 0, UINT64_MAX,
-				"a number from 3 to 8 and a size from 4k to 16k" },
+	[ROW_PROXY_BUFFERS] = { "proxy_buffers", read_buffers, BUFFERS_LEAST, BUFFERS_MOST,
+				"a number from 3 to 8 and a size from 4k to 16k",
+				FIELD(response_buffers) },
+	[ROW_PROXY_BUFFER_SIZE] = { "proxy_buffer_size", read_size, KIB, 32 * KIB,
+				    "a size from 1k to 32k", FIELD(response_head_size) },
+	[ROW_PROXY_REQUEST_BUFFERING] = { "proxy_request_buffering", read_switch, 0, 1, "on or off",
+					  FIELD(buffers_request) },
+	[ROW_BODY_SIZE] = { "client_max_body_size", read_size, MIB, 10240 * MIB,
+			    "a size from 1M to 10240M", FIELD(body_most) },
 	[ROW_SSL_PROTOCOLS] = { "ssl_protocols", read_protocols, 1, 15,
 				"TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3, each at most once" },
+	[ROW_SSL_EARLY_DATA] = { "ssl_early_data", read_switch, 0, 1, "on or off" },
 	{ "ssl_ciphers", read_ciphers, 1, 1, "a cipher list in OpenSSL's form" },
+	{ "ssl_verify_depth", read_count, 1, 10, "a number from 1 to 10" },
+	{ "http2_max_field_size", read_size, KIB, 256 * KIB, "a size from 1k to 256k" },
 	{ "client_header_timeout", read_time, 30 * SECOND, 120 * SECOND, "a time from 30s to 120s",
 	  FIELD(header_timeout_ms) },
-	{ "client_header_buffer_size", read_size, KIB, 256 * KIB, "a size from 1k to 256k" },
+	{ "client_header_buffer_size", read_size, KIB, 256 * KIB, "a size from 1k to 256k",
+	  FIELD(head_buffer_size) },
 	{ "client_body_timeout", read_time, 30 * SECOND, 120 * SECOND, "a time from 30s to 120s",
 	  FIELD(body_timeout_ms) },
-	{ "client_max_body_size", read_size, MIB, 10240 * MIB, "a size from 1M to 10240M",
-	  FIELD(body_most) },
 	{ "keepalive_timeout", read_time, 0, 3600 * SECOND, "a time from 0 to 3600s",
 	  FIELD(keepalive_timeout_ms) },
 	{ "keepalive_requests", read_count, 1, 10000, "a number from 1 to 10000",
 	  FIELD(keepalive_requests) },
-	{ "add_header", read_header, 1, 1, "a name and a value", .may_repeat = true },
-	{ "more_set_headers", read_headers, 1, 1, "\"Name:value\"", .may_repeat = true },
 	{ "proxy_connect_timeout", read_time, 4 * SECOND, 120 * SECOND, "a time from 4s to 120s",
 	  FIELD(connect_timeout_ms) },
 	{ "proxy_read_timeout", read_time, 30 * SECOND, 3600 * SECOND, "a time from 30s to 3600s",
@@ -261,21 +212,14 @@ static const struct directive table[] = {
 	  FIELD(send_timeout_ms) },
 	{ "send_timeout", read_time, SECOND, 3600 * SECOND, "a time from 1s to 3600s",
 	  FIELD(client_send_timeout_ms) },
-	{ "server_tokens", read_switch, 0, 1, "on or off" },
-	{ "proxy_buffer_size", read_size, KIB, 32 * KIB, "a size from 1k to 32k" },
-	{ "proxy_request_buffering", read_switch, 0, 1, "on or off", .effect = EFFECT_OFF },
-	{ "proxy_set_header", read_proxy_header, 1, 1,
-	  "X-Real-Port, X-Real-IP, X-clb-stgw-vip, Stgw-request-id, X-Forwarded-Port, "
-	  "X-Forwarded-Proto, X-Method or X-Uri, and a value",
-	  .may_repeat = true },
-	{ "proxy_redirect", read_redirect, 1, 1, "http:// https://" },
-	{ "proxy_ignore_client_abort", read_switch, 0, 1, "on or off" },
-	{ "ssl_verify_depth", read_count, 1, 10, "a number from 1 to 10" },
-	{ "ssl_early_data", read_switch, 0, 1, "on or off" },
-	{ "http2_max_field_size", read_size, KIB, 256 * KIB, "a size from 1k to 256k" },
-	{ "error_page", read_error_page, 1, 1,
-	  "codes from 300 to 599, perhaps =code, and a path that begins with /",
-	  .may_repeat = true },
+	{ "server_tokens", read_switch, 0, 1, "on or off", FIELD(shows_version) },
+	{ "proxy_ignore_client_abort", read_switch, 0, 1, "on or off",
+	  FIELD(ignores_client_abort) },
+	{ "proxy_redirect", read_redirect, 0, 1, "http:// https://", FIELD(redirects_to_https) },
+	{ "add_header", LIST(directive_add_header) },
+	{ "more_set_headers", LIST(directive_set_headers) },
+	{ "proxy_set_header", LIST(directive_proxy_header) },
+	{ "error_page", LIST(directive_error_page) },
 };
 #define DIRECTIVES (sizeof(table) / sizeof(table[0]))
 
@@ -285,7 +229,6 @@ struct parse {
 	struct problem *problem;
 	unsigned lines[DIRECTIVES]; /* where each stands; 0 = nowhere */
 	uint64_t values[DIRECTIVES];
-	size_t unbuilt; /* the first one without effect here, or DIRECTIVES */
 	struct directives *directives;
 };
 
@@ -303,6 +246,23 @@ static size_t row_of(struct bytes name)
 	return row;
 }
 
+/* An entry of a list. */
+static int take_entry(struct parse *parse, const struct directive *row,
+		      const struct statement *statement)
+{
+	const char *reason = "";
+	int error =
+		row->add(parse->directives, statement->words + 1, statement->count - 1, &reason);
+
+	if (error == -EINVAL)
+		return statement_refuse(&parse->reader, statement->line, statement->words[0],
+					parse->problem, "%s", reason);
+	return error == -ENOTSUP
+		       ? problem_set(parse->problem, "UnsupportedOperation", parse->reader.field,
+				     "line %u: %s: %s", statement->line, row->name, reason)
+		       : error;
+}
+
 static int take_statement(struct parse *parse, const struct statement *statement)
 {
 	struct bytes name = statement->words[0];
@@ -313,20 +273,19 @@ static int take_statement(struct parse *parse, const struct statement *statement
 	if (at == DIRECTIVES)
 		return statement_refuse(&parse->reader, statement->line, name, parse->problem,
 					"there is no such directive.");
-	if (parse->lines[at] && !row->may_repeat)
+	if (row->effect == EFFECT_LIST)
+		return take_entry(parse, row, statement);
+	if (parse->lines[at])
 		return statement_refuse(&parse->reader, statement->line, name, parse->problem,
 					"line %u has it already.", parse->lines[at]);
 	if (!row->read(statement->words + 1, statement->count - 1, &value) || value < row->least ||
 	    value > row->most)
 		return statement_refuse(&parse->reader, statement->line, name, parse->problem,
 					"it takes %s.", row->takes);
-	if (!parse->lines[at])
-		parse->lines[at] = statement->line;
+	parse->lines[at] = statement->line;
 	parse->values[at] = value;
 	if (row->effect == EFFECT_VALUE)
 		*value_at(parse->directives, row) = value;
-	else if (parse->unbuilt == DIRECTIVES && (row->effect == EFFECT_NONE || value != 0))
-		parse->unbuilt = at;
 	return 0;
 }
 
@@ -336,37 +295,32 @@ static int refuse_row(struct parse *parse, size_t at, const char *reason)
 				parse->problem, "%s", reason);
 }
 
+/* Whether the buffers of an answer go together; 0 = not given. */
+static bool buffers_fit(uint64_t buffers, uint64_t head_size)
+{
+	uint64_t size = buffers & UINT32_MAX, count = buffers >> 32;
+
+	return buffers == 0 || 2 * (head_size > size ? head_size : size) <= (count - 1) * size;
+}
+
 /* features.md section 10: what only several directives together can break. */
 static int check_combinations(struct parse *parse)
 {
-	size_t head = row_of(BYTES_LITERAL("proxy_buffer_size"));
-	size_t early = row_of(BYTES_LITERAL("ssl_early_data"));
-	uint64_t buffers = parse->values[ROW_PROXY_BUFFERS];
-	uint64_t size = buffers & UINT32_MAX, count = buffers >> 32;
-	uint64_t larger =
-		parse->lines[head] && parse->values[head] > size ? parse->values[head] : size;
+	const struct directives *directives = parse->directives;
 
-	if (parse->lines[head] && !parse->lines[ROW_PROXY_BUFFERS])
-		return refuse_row(parse, head, "it needs proxy_buffers beside it.");
-	if (parse->lines[ROW_PROXY_BUFFERS] && 2 * larger > (count - 1) * size)
+	if (directives->response_head_size && !directives->response_buffers)
+		return refuse_row(parse, ROW_PROXY_BUFFER_SIZE,
+				  "it needs proxy_buffers beside it.");
+	if (!buffers_fit(directives->response_buffers, directives->response_head_size))
 		return refuse_row(parse, ROW_PROXY_BUFFERS,
 				  "twice the larger of proxy_buffer_size and the size of a buffer "
 				  "must fit into all buffers but one.");
-	if (parse->lines[early] && parse->values[early] &&
-	    !(parse->values[ROW_SSL_PROTOCOLS] & TLS_1_3))
-		return refuse_row(parse, early, "it needs TLSv1.3 in ssl_protocols.");
+	if (parse->values[ROW_SSL_EARLY_DATA] && !(parse->values[ROW_SSL_PROTOCOLS] & TLS_1_3))
+		return refuse_row(parse, ROW_SSL_EARLY_DATA, "it needs TLSv1.3 in ssl_protocols.");
+	if (directives->buffers_request && directives->body_most > HTTP_BUFFERED_BODY_MOST)
+		return refuse_row(parse, ROW_BODY_SIZE,
+				  "more than 256M needs proxy_request_buffering off.");
 	return 0;
-}
-
-static int refuse_unbuilt(const struct parse *parse)
-{
-	const struct directive *row = &table[parse->unbuilt];
-
-	return problem_set(parse->problem, "UnsupportedOperation", parse->reader.field,
-			   row->effect == EFFECT_OFF
-				   ? "line %u: %s on is not built yet; bodies are streamed."
-				   : "line %u: %s is not built yet.",
-			   parse->lines[parse->unbuilt], row->name);
 }
 
 int directives_parse(struct bytes text, const char *field, struct directives *ret,
@@ -375,7 +329,6 @@ int directives_parse(struct bytes text, const char *field, struct directives *re
 	struct directives directives = directives_default;
 	struct parse parse = {
 		.problem = problem,
-		.unbuilt = DIRECTIVES,
 		.directives = &directives,
 	};
 	struct statement statement;
@@ -392,24 +345,77 @@ int directives_parse(struct bytes text, const char *field, struct directives *re
 	}
 	if (error == 0)
 		error = check_combinations(&parse);
-	if (error == 0 && parse.unbuilt < DIRECTIVES)
-		error = refuse_unbuilt(&parse);
 	if (error == 0)
 		*ret = directives;
+	else
+		directives_done(&directives);
 	return error;
+}
+
+void directives_done(struct directives *directives)
+{
+	if (!directives)
+		return;
+	for (size_t i = 0; i < directives->header_count; i++) {
+		free(directives->headers[i].name);
+		free(directives->headers[i].value);
+	}
+	for (size_t i = 0; i < directives->page_count; i++)
+		free(directives->pages[i].uri);
+	free(directives->headers);
+	free(directives->pages);
+	*directives = directives_default;
+}
+
+bool directives_are_equal(const struct directives *one, const struct directives *other)
+{
+	if (memcmp(one, other, offsetof(struct directives, headers)) != 0 ||
+	    one->header_count != other->header_count || one->page_count != other->page_count)
+		return false;
+	for (size_t i = 0; i < one->header_count; i++) {
+		const struct directive_header *first = &one->headers[i];
+		const struct directive_header *second = &other->headers[i];
+
+		if (first->kind != second->kind || strcmp(first->name, second->name) != 0 ||
+		    strcmp(first->value, second->value) != 0)
+			return false;
+	}
+	for (size_t i = 0; i < one->page_count; i++) {
+		if (one->pages[i].status != other->pages[i].status ||
+		    one->pages[i].response != other->pages[i].response ||
+		    strcmp(one->pages[i].uri, other->pages[i].uri) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A number outside its row's range: for proxy_buffers, either of its two. */
+static bool is_out_of_range(const struct directive *row, uint64_t value)
+{
+	uint64_t size = value & UINT32_MAX;
+
+	return value < row->least || value > row->most ||
+	       (row == &table[ROW_PROXY_BUFFERS] && (size < 4 * KIB || size > 16 * KIB));
 }
 
 const char *directives_out_of_range(const struct directives *directives)
 {
 	for (size_t at = 0; at < DIRECTIVES; at++) {
 		const struct directive *row = &table[at];
-		uint64_t value;
+		uint64_t value, standard;
 
 		if (row->effect != EFFECT_VALUE)
 			continue;
 		memcpy(&value, (const char *)directives + row->offset, sizeof(value));
-		if (value < row->least || value > row->most)
+		memcpy(&standard, (const char *)&directives_default + row->offset,
+		       sizeof(standard));
+		if (value != standard && is_out_of_range(row, value))
 			return row->name;
 	}
+	if ((directives->response_head_size && !directives->response_buffers) ||
+	    !buffers_fit(directives->response_buffers, directives->response_head_size))
+		return table[ROW_PROXY_BUFFERS].name;
+	if (directives->buffers_request && directives->body_most > HTTP_BUFFERED_BODY_MOST)
+		return table[ROW_BODY_SIZE].name;
 	return NULL;
 }

@@ -19,6 +19,9 @@ struct snapshot {
 	const struct snapshot_header *header;
 	const struct snapshot_instance *instances;
 	const struct snapshot_listener *listeners;
+	const struct snapshot_http *https;
+	const struct snapshot_field *fields; /* SNAPSHOT_HEADERS */
+	const struct snapshot_page *pages;
 	const struct snapshot_host *hosts;
 	const struct snapshot_path *paths;
 	const struct snapshot_rule *rules;

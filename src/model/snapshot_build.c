@@ -193,22 +193,6 @@ static void fill_hosts(struct filler *filler, const struct listener *listener, u
 	}
 }
 
-static void fill_limits(const struct instance *instance, struct snapshot_listener *row)
-{
-	const struct directives *directives =
-		instance->custom ? &instance->custom->directives : &directives_default;
-
-	row->header_timeout_ms = (uint32_t)directives->header_timeout_ms;
-	row->body_timeout_ms = (uint32_t)directives->body_timeout_ms;
-	row->keepalive_timeout_ms = (uint32_t)directives->keepalive_timeout_ms;
-	row->keepalive_requests = (uint32_t)directives->keepalive_requests;
-	row->connect_timeout_ms = (uint32_t)directives->connect_timeout_ms;
-	row->read_timeout_ms = (uint32_t)directives->read_timeout_ms;
-	row->send_timeout_ms = (uint32_t)directives->send_timeout_ms;
-	row->client_send_timeout_ms = (uint32_t)directives->client_send_timeout_ms;
-	row->body_most = directives->body_most;
-}
-
 static uint32_t cap_of(int32_t cap)
 {
 	return cap == -1 ? 0 : (uint32_t)cap;
@@ -242,6 +226,7 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		.slot = listener->slot,
 		.instance = instance_row,
 		.rule = SNAPSHOT_NONE,
+		.http = SNAPSHOT_NONE,
 		.access_log = filler->plan->access_logs[filler->listener],
 		.access_log_format = listener->access_log[0] ? listener->access_log_format : 0,
 		.any_host = SNAPSHOT_NONE,
@@ -256,12 +241,24 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		row->hosts.first = filler->host;
 		fill_layer4_rule(filler, listener);
 	} else {
-		fill_limits(instance, row);
+		row->http = filler->plan->instance_https[instance_row];
 		row->has_keepalive = listener->has_keepalive;
 		fill_rules(filler, listener);
 		fill_hosts(filler, listener, first_rule, row);
 	}
 	filler->listener++;
+}
+
+static void fill_http(struct filler *filler)
+{
+	const struct snapshot_plan *plan = filler->plan;
+
+	memcpy(section_at(filler, SNAPSHOT_HTTP), plan->https,
+	       plan->counts[SNAPSHOT_HTTP] * sizeof(*plan->https));
+	memcpy(section_at(filler, SNAPSHOT_HEADERS), plan->fields,
+	       plan->counts[SNAPSHOT_HEADERS] * sizeof(*plan->fields));
+	memcpy(section_at(filler, SNAPSHOT_PAGES), plan->pages,
+	       plan->counts[SNAPSHOT_PAGES] * sizeof(*plan->pages));
 }
 
 static void fill_checks(struct filler *filler)
@@ -294,6 +291,7 @@ static void fill(struct filler *filler, const struct model *model)
 	if (plan->counts[SNAPSHOT_TURNS] > 0)
 		memcpy(section_at(filler, SNAPSHOT_TURNS), plan->turns,
 		       plan->counts[SNAPSHOT_TURNS] * sizeof(*plan->turns));
+	fill_http(filler);
 	fill_checks(filler);
 	fill_keys(filler, model);
 	for (uint32_t i = 0; i < model->instance_count; i++) {

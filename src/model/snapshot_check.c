@@ -13,15 +13,22 @@
 #include <string.h>
 
 #include "model/charset.h"
-#include "model/directives.h"
 #include "model/words.h"
 
 static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
-	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES, [SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
-	[SNAPSHOT_HOSTS] = LIMIT_RULES,         [SNAPSHOT_PATHS] = LIMIT_RULES,
-	[SNAPSHOT_RULES] = LIMIT_TURNS,         [SNAPSHOT_TARGETS] = LIMIT_TARGETS,
-	[SNAPSHOT_CHECKS] = LIMIT_TURNS,        [SNAPSHOT_TURNS] = LIMIT_SNAPSHOT_SIZE,
-	[SNAPSHOT_KEYS] = COOKIE_KEYS_MOST,     [SNAPSHOT_TEXT] = LIMIT_SNAPSHOT_SIZE,
+	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES,
+	[SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
+	[SNAPSHOT_HTTP] = LIMIT_CUSTOM_CONFIGURATIONS + 1,
+	[SNAPSHOT_HEADERS] = (LIMIT_CUSTOM_CONFIGURATIONS + 1) * LIMIT_CUSTOM_HEADERS,
+	[SNAPSHOT_PAGES] = (LIMIT_CUSTOM_CONFIGURATIONS + 1) * LIMIT_CUSTOM_PAGES,
+	[SNAPSHOT_HOSTS] = LIMIT_RULES,
+	[SNAPSHOT_PATHS] = LIMIT_RULES,
+	[SNAPSHOT_RULES] = LIMIT_TURNS,
+	[SNAPSHOT_TARGETS] = LIMIT_TARGETS,
+	[SNAPSHOT_CHECKS] = LIMIT_TURNS,
+	[SNAPSHOT_TURNS] = LIMIT_SNAPSHOT_SIZE,
+	[SNAPSHOT_KEYS] = COOKIE_KEYS_MOST,
+	[SNAPSHOT_TEXT] = LIMIT_SNAPSHOT_SIZE,
 };
 
 int snapshot_refuse(struct snapshot_checker *checker, enum snapshot_section_name section,
@@ -201,24 +208,6 @@ static int check_instances(struct snapshot_checker *checker)
 	return 0;
 }
 
-/* The directive whose value no custom configuration can give. */
-static const char *limit_out_of_range(const struct snapshot_listener *listener)
-{
-	const struct directives directives = {
-		.header_timeout_ms = listener->header_timeout_ms,
-		.body_timeout_ms = listener->body_timeout_ms,
-		.body_most = listener->body_most,
-		.keepalive_timeout_ms = listener->keepalive_timeout_ms,
-		.keepalive_requests = listener->keepalive_requests,
-		.connect_timeout_ms = listener->connect_timeout_ms,
-		.read_timeout_ms = listener->read_timeout_ms,
-		.send_timeout_ms = listener->send_timeout_ms,
-		.client_send_timeout_ms = listener->client_send_timeout_ms,
-	};
-
-	return directives_out_of_range(&directives);
-}
-
 static bool all_zero(const void *bytes, size_t size)
 {
 	const uint8_t *at = bytes;
@@ -235,10 +224,13 @@ static bool all_zero(const void *bytes, size_t size)
 	all_zero(&(listener)->first, offsetof(struct snapshot_listener, behind) - \
 					     offsetof(struct snapshot_listener, first))
 
-static const char *http_fault(const struct snapshot_listener *listener)
+static const char *http_fault(const struct snapshot_checker *checker,
+			      const struct snapshot_listener *listener)
 {
 	if (listener->rule != SNAPSHOT_NONE)
 		return "HTTP, and yet a rule stands for it";
+	if (listener->http >= checker->counts[SNAPSHOT_HTTP])
+		return "no such custom configuration";
 	if (listener->has_keepalive > 1)
 		return "a flag is not 0 or 1";
 	if (!PART_IS_ZERO(listener, idle_timeout_ms, unused_layer4))
@@ -267,7 +259,7 @@ static const char *layer4_fault(const struct snapshot_checker *checker, uint32_t
 	if (listener->rule >= checker->counts[SNAPSHOT_RULES] ||
 	    checker->view.rules[listener->rule].listener != row)
 		return "layer 4, and no rule of its own stands for it";
-	if (listener->has_keepalive || !PART_IS_ZERO(listener, header_timeout_ms, idle_timeout_ms))
+	if (listener->has_keepalive || listener->http != SNAPSHOT_NONE)
 		return "layer 4, and yet it has settings of HTTP";
 	if (listener->access_log.size > 0)
 		return "layer 4, and yet it has an access log";
@@ -300,30 +292,24 @@ static const char *listener_fault(struct snapshot_checker *checker, uint32_t row
 		return "the slot is out of range or taken";
 	if (listener->instance >= checker->counts[SNAPSHOT_INSTANCES])
 		return "no such instance";
-	if (listener->unused_word || listener->unused ||
-	    !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
+	if (listener->unused || !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
 		return "unused bytes are not zero";
 	if (!snapshot_access_log_is_good(checker, listener))
 		return "bad name or format of its access log";
 	if (protocol_is_layer4((enum protocol)listener->protocol))
 		return layer4_fault(checker, row);
 	if (listener->protocol == PROTOCOL_HTTP)
-		return http_fault(listener);
+		return http_fault(checker, listener);
 	return "a protocol that this version does not serve";
 }
 
 static int check_listener(struct snapshot_checker *checker, uint32_t row)
 {
 	const struct snapshot_listener *listener = &checker->view.listeners[row];
-	const char *fault = listener_fault(checker, row), *limit = NULL;
+	const char *fault = listener_fault(checker, row);
 
 	if (fault)
 		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s", fault);
-	if (listener->protocol == PROTOCOL_HTTP)
-		limit = limit_out_of_range(listener);
-	if (limit)
-		return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row, "%s is out of range",
-				       limit);
 	checker->numbers[row] = listener->number;
 	checker->places[row] = listener;
 	return 0;
@@ -389,6 +375,8 @@ int snapshot_check(const void *data, size_t size, char *why, size_t why_size)
 		error = check_keys(&checker);
 	if (error == 0)
 		error = check_instances(&checker);
+	if (error == 0)
+		error = snapshot_check_http(&checker);
 	if (error == 0)
 		error = check_listeners(&checker);
 	if (error == 0)

@@ -24,6 +24,7 @@ struct snapshot_checker {
 	uint8_t *rules_routed; /* bitmap: rules that a path leads to */
 	uint64_t *numbers; /* room for the larger of listeners and rules */
 	const struct snapshot_listener **places; /* room for the listeners */
+	uint32_t headers_seen, pages_seen; /* rows that a configuration has had so far */
 	uint32_t http_rules; /* rows of rules that are not a layer-4 listener's */
 };
 
@@ -63,6 +64,9 @@ static inline bool snapshot_address_is_good(const struct address *address)
 
 /* True when the first `count` of checker->numbers differ from each other; sorts them. */
 bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count);
+
+/* The custom configurations with their headers and pages. */
+int snapshot_check_http(struct snapshot_checker *checker);
 
 /* The checks, and what is wrong with the one that `rule` names (NULL = nothing). */
 int snapshot_check_health(struct snapshot_checker *checker);

@@ -22,6 +22,9 @@ static const struct {
 } sections[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_INSTANCES] = { "instances", sizeof(struct snapshot_instance) },
 	[SNAPSHOT_LISTENERS] = { "listeners", sizeof(struct snapshot_listener) },
+	[SNAPSHOT_HTTP] = { "custom configurations", sizeof(struct snapshot_http) },
+	[SNAPSHOT_HEADERS] = { "headers", sizeof(struct snapshot_field) },
+	[SNAPSHOT_PAGES] = { "pages", sizeof(struct snapshot_page) },
 	[SNAPSHOT_HOSTS] = { "hosts", sizeof(struct snapshot_host) },
 	[SNAPSHOT_PATHS] = { "paths", sizeof(struct snapshot_path) },
 	[SNAPSHOT_RULES] = { "rules", sizeof(struct snapshot_rule) },
@@ -33,9 +36,12 @@ static const struct {
 };
 
 /* The file's rows: no padding that nobody clears, and every row keeps the next one aligned. */
-_Static_assert(sizeof(struct snapshot_header) == 120, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_header) == 144, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_instance) == 24, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_listener) == 160, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_listener) == 120, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_http) == 88, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_field) == 24, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_page) == 16, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_host) == 24, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_path) == 16, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_rule) == 88, "a new shape needs a new SNAPSHOT_VERSION");
@@ -75,6 +81,9 @@ void snapshot_view(const void *data, struct snapshot *ret)
 		.header = header,
 		.instances = (const void *)(bytes + at[SNAPSHOT_INSTANCES].offset),
 		.listeners = (const void *)(bytes + at[SNAPSHOT_LISTENERS].offset),
+		.https = (const void *)(bytes + at[SNAPSHOT_HTTP].offset),
+		.fields = (const void *)(bytes + at[SNAPSHOT_HEADERS].offset),
+		.pages = (const void *)(bytes + at[SNAPSHOT_PAGES].offset),
 		.hosts = (const void *)(bytes + at[SNAPSHOT_HOSTS].offset),
 		.paths = (const void *)(bytes + at[SNAPSHOT_PATHS].offset),
 		.rules = (const void *)(bytes + at[SNAPSHOT_RULES].offset),

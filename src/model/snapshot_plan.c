@@ -213,6 +213,8 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 
 	if (error == 0)
 		error = plan_reserve(plan);
+	if (error == 0)
+		error = snapshot_plan_http(plan, model);
 	for (size_t i = 0; error == 0 && i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];
 
@@ -242,5 +244,10 @@ void snapshot_plan_done(struct snapshot_plan *plan)
 	free(plan->path_order);
 	free(plan->instance_names);
 	free(plan->access_logs);
+	free(plan->https);
+	free(plan->fields);
+	free(plan->pages);
+	free(plan->custom_rows);
+	free(plan->instance_https);
 	*plan = (struct snapshot_plan){ 0 };
 }

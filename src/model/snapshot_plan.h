@@ -34,6 +34,11 @@ struct snapshot_plan {
 	uint32_t *path_order;
 	struct snapshot_text *instance_names; /* by row */
 	struct snapshot_text *access_logs; /* by row of listeners */
+	struct snapshot_http *https; /* SNAPSHOT_HTTP */
+	struct snapshot_field *fields; /* SNAPSHOT_HEADERS */
+	struct snapshot_page *pages; /* SNAPSHOT_PAGES */
+	uint32_t *custom_rows; /* of https, by place among the model's customs; 0 = not in use */
+	uint32_t *instance_https; /* row of https, by row of instances */
 };
 
 /* What a rule's url means. */
@@ -56,6 +61,9 @@ static inline uint32_t planned_rule_count(const struct listener *listener)
  */
 int snapshot_plan_health(struct snapshot_plan *plan, const struct health_check *check,
 			 const char *rule_domain, uint32_t *ret_row);
+
+/* The rows of the configurations that instances are bound to. -ENOMEM, -E2BIG, -EINVAL. */
+int snapshot_plan_http(struct snapshot_plan *plan, const struct model *model);
 
 /*
  * -ENOMEM, -E2BIG, -EINVAL (an unbuilt protocol, rules on layer 4 or targets without a rule on

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "model/snapshot_print.h"
 #include "model/words.h"
 
 static void print_text(const struct snapshot *snapshot, const char *name, struct snapshot_text text,
@@ -19,21 +20,6 @@ static void print_text(const struct snapshot *snapshot, const char *name, struct
 		if (bytes.at[i] == '"' || bytes.at[i] == '\\')
 			fputc('\\', out);
 		fputc(bytes.at[i], out);
-	}
-	fputc('"', out);
-}
-
-/* Bytes of a custom check: anything. */
-static void print_bytes(const char *name, struct bytes bytes, FILE *out)
-{
-	fprintf(out, " %s=\"", name);
-	for (size_t i = 0; i < bytes.size; i++) {
-		unsigned char byte = (unsigned char)bytes.at[i];
-
-		if (byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\')
-			fprintf(out, "\\x%02x", byte);
-		else
-			fputc(byte, out);
 	}
 	fputc('"', out);
 }
@@ -57,14 +43,7 @@ static void print_http(const struct snapshot *snapshot, const struct snapshot_li
 	print_run("hosts", listener->hosts, out);
 	print_row("any_host", listener->any_host, out);
 	print_row("default_host", listener->default_host, out);
-	fprintf(out,
-		" keepalive=%u header_ms=%" PRIu32 " body_ms=%" PRIu32 " keepalive_ms=%" PRIu32
-		" keepalive_requests=%" PRIu32 " connect_ms=%" PRIu32 " read_ms=%" PRIu32
-		" send_ms=%" PRIu32 " client_send_ms=%" PRIu32 " body_most=%" PRIu64,
-		listener->has_keepalive, listener->header_timeout_ms, listener->body_timeout_ms,
-		listener->keepalive_timeout_ms, listener->keepalive_requests,
-		listener->connect_timeout_ms, listener->read_timeout_ms, listener->send_timeout_ms,
-		listener->client_send_timeout_ms, listener->body_most);
+	fprintf(out, " keepalive=%u http=%" PRIu32, listener->has_keepalive, listener->http);
 	if (listener->access_log.size > 0) {
 		print_text(snapshot, "access_log", listener->access_log, out);
 		fprintf(out, " access_log_format=%s",
@@ -175,8 +154,8 @@ static void print_check(const struct snapshot *snapshot, uint32_t row, FILE *out
 		print_text(snapshot, "domain", check->domain, out);
 	}
 	if (check->type == CHECK_CUSTOM) {
-		print_bytes("send", snapshot_bytes(snapshot, check->send), out);
-		print_bytes("receive", snapshot_bytes(snapshot, check->receive), out);
+		snapshot_print_bytes("send", snapshot_bytes(snapshot, check->send), out);
+		snapshot_print_bytes("receive", snapshot_bytes(snapshot, check->receive), out);
 	}
 	fputc('\n', out);
 }
@@ -207,6 +186,7 @@ void snapshot_print(const struct snapshot *snapshot, FILE *out)
 	}
 	for (uint32_t row = 0; row < snapshot->listener_count; row++)
 		print_listener(snapshot, row, out);
+	snapshot_print_http(snapshot, out);
 	print_hosts(snapshot, out);
 	for (uint32_t row = 0; row < snapshot->rule_count; row++)
 		print_rule(snapshot, row, out);

@@ -13,14 +13,18 @@
 #include "base/address.h"
 #include "model/limits.h"
 #include "model/snapshot_health.h"
+#include "model/snapshot_http.h"
 
 #define SNAPSHOT_MAGIC 0x3154455341494553ull
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 #define SNAPSHOT_NONE UINT32_MAX /* "no row" in an index field */
 
 enum snapshot_section_name {
 	SNAPSHOT_INSTANCES,
 	SNAPSHOT_LISTENERS,
+	SNAPSHOT_HTTP, /* row 0 is the default; listeners share them */
+	SNAPSHOT_HEADERS, /* struct snapshot_field, per row of SNAPSHOT_HTTP two runs */
+	SNAPSHOT_PAGES, /* per row of SNAPSHOT_HTTP one run */
 	SNAPSHOT_HOSTS, /* per listener one run, sorted by domain (bytes_compare), each once */
 	SNAPSHOT_PATHS, /* per host two runs: exact, then prefixes; each sorted by path, once */
 	SNAPSHOT_RULES,
@@ -47,10 +51,6 @@ struct snapshot_header {
 	struct snapshot_section sections[SNAPSHOT_SECTIONS];
 };
 
-struct snapshot_run {
-	uint32_t first, count;
-};
-
 struct snapshot_instance {
 	char id[LIMIT_ID];
 	struct snapshot_text name;
@@ -63,7 +63,7 @@ struct snapshot_listener {
 	uint32_t slot;
 	uint32_t instance;
 	uint32_t rule; /* layer 4: the row that stands for the listener as a whole; else NONE */
-	uint32_t unused_word;
+	uint32_t http; /* row of SNAPSHOT_HTTP, or SNAPSHOT_NONE on layer 4 */
 	struct snapshot_text access_log; /* HTTP: "stderr" or a file's name; empty = off */
 	struct snapshot_run hosts; /* HTTP; empty on layer 4 */
 	uint32_t any_host; /* the host row of rules without a domain, or SNAPSHOT_NONE */
@@ -72,16 +72,6 @@ struct snapshot_listener {
 	uint8_t has_keepalive; /* connections to targets are kept for further requests */
 	uint8_t access_log_format; /* enum access_log_format; 0 without an access log */
 	uint8_t unused;
-	/* HTTP, else zero: what its custom configuration says. */
-	uint32_t header_timeout_ms;
-	uint32_t body_timeout_ms;
-	uint32_t keepalive_timeout_ms; /* 0 = every answer closes */
-	uint32_t keepalive_requests;
-	uint32_t connect_timeout_ms;
-	uint32_t read_timeout_ms;
-	uint32_t send_timeout_ms;
-	uint32_t client_send_timeout_ms;
-	uint64_t body_most;
 	/* Layer 4, else zero; see model/layer4.h. */
 	uint32_t idle_timeout_ms;
 	uint32_t max_conn, max_cps; /* 0 = no roof */
