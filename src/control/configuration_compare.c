@@ -92,16 +92,16 @@ int compare_instance(const struct plan_instance *it, struct comparison *ret)
 	const json_t *internet = input_get(it->input, "InternetAccessible");
 	char vip[ADDRESS_IP_TEXT_SIZE];
 	const char *version = instance->vip.family == ADDRESS_IPV6 ? "IPv6FullChain" : "IPV4";
-	json_t *now = json_pack("{s:b s:b s:o s:s s:s s:s s:s s:s s:I s:o s:i}", "DeleteProtect",
-				instance->is_delete_protected, "LoadBalancerPassToTarget",
-				instance->passes_to_target, "InternetAccessible",
-				internet_json(instance->bandwidth_out), "LoadBalancerType",
-				network_name((enum network)instance->network), "Vip",
-				vip_like(it->input, &instance->vip, vip), "AddressIPVersion",
-				like(it->input, "AddressIPVersion", version), "VpcId",
-				instance->vpc_id, "SubnetId", instance->subnet_id, "ProjectId",
-				(json_int_t)instance->project_id, "Tags", tags_json(instance),
-				"Forward", 1);
+	json_t *now = json_pack(
+		"{s:s s:b s:b s:o s:s s:s s:s s:s s:s s:I s:o s:i}", "LoadBalancerName",
+		instance->name, "DeleteProtect", instance->is_delete_protected,
+		"LoadBalancerPassToTarget", instance->passes_to_target, "InternetAccessible",
+		internet_json(instance->bandwidth_out), "LoadBalancerType",
+		network_name((enum network)instance->network), "Vip",
+		vip_like(it->input, &instance->vip, vip), "AddressIPVersion",
+		like(it->input, "AddressIPVersion", version), "VpcId", instance->vpc_id, "SubnetId",
+		instance->subnet_id, "ProjectId", (json_int_t)instance->project_id, "Tags",
+		tags_json(instance), "Forward", 1);
 	int error = compare(
 		it->input, now,
 		json_pack("{s:b s:b}", "DeleteProtect", 0, "LoadBalancerPassToTarget", 0), ret);
@@ -263,9 +263,10 @@ int compare_rule(const struct plan_rule *it, struct comparison *ret, struct prob
 	const struct rule *rule = it->rule;
 	const struct checked checked = { it->input, (enum protocol)it->parent->listener->protocol,
 					 rule->domain, &rule->health_check };
+	/* By its URL it was found: there is nothing to modify. */
 	json_t *now = json_pack(
-		"{s:i s:s s:s s:s s:b s:s s:b s:s s:{} s:{}}", "SessionExpireTime",
-		(int)rule->session_expire_s, "CookieName",
+		"{s:s s:i s:s s:s s:s s:b s:s s:b s:s s:{} s:{}}", "Url", rule->url,
+		"SessionExpireTime", (int)rule->session_expire_s, "CookieName",
 		*rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT, "Scheduler",
 		scheduler_name((enum scheduler)rule->scheduler), "ForwardType",
 		forward_type_name((enum forward_type)rule->forward_type), "StripCookie",

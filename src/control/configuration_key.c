@@ -79,7 +79,7 @@ struct key key_of_rule(const struct rule *rule)
 
 static struct key key_of_address(const struct address *address)
 {
-	struct key key = { 0 };
+	struct key key; /* its room is not cleared: there is one for each server of a file */
 
 	address_format(address, key.text);
 	return key;

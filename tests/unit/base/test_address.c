@@ -120,6 +120,23 @@ static void test_questions(void **state)
 	assert_string_equal(text, "-:0");
 }
 
+/* Ours instead of inet_ntop: the same texts. */
+static void test_octets(void **state)
+{
+	struct address address = { .family = ADDRESS_IPV4 };
+	char text[ADDRESS_IP_TEXT_SIZE], expected[ADDRESS_IP_TEXT_SIZE];
+
+	for (unsigned i = 0; i < 256; i++) {
+		address.ip[0] = (uint8_t)i;
+		address.ip[1] = (uint8_t)(i * 7);
+		address.ip[2] = (uint8_t)(255 - i);
+		address.ip[3] = (uint8_t)(i / 3);
+		inet_ntop(AF_INET, address.ip, expected, sizeof(expected));
+		assert_int_equal(address_format_ip(&address, text), strlen(expected));
+		assert_string_equal(text, expected);
+	}
+}
+
 static void test_sockaddr(void **state)
 {
 	static const char *const texts[] = { "1.2.3.4:80", "[2001:db8::1]:443" };
@@ -152,9 +169,8 @@ static void test_sockaddr(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_ip),
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_parse_ip),  cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_questions), cmocka_unit_test(test_octets),
 		cmocka_unit_test(test_sockaddr),
 	};
 
