@@ -542,16 +542,22 @@ def test_new_proxy_dies_while_the_old_one_drains(start, pair):
     setia.stop()
 
 
-def test_keeper_dies_during_an_upgrade(start, pair):
+@pytest.mark.parametrize("after", [None, 0.0, 0.02, 0.05])
+def test_keeper_dies_during_an_upgrade(start, pair, after):
+    """Before it has read the question (None), or at some moment behind it: the asker hears that the
+    upgrade was done only when it was, and what is started next has everything."""
     setia = start()
     site = setia.site(pair, SessionExpireTime=1000)
     first = site.fetch()
-    asked = subprocess.Popen([BINARY, "upgrade", "--data", setia.data], stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, env=clean_environment())
-    time.sleep(0.05)
+    if after is None:
+        os.kill(setia.process.pid, signal.SIGSTOP)
+    asked = subprocess.Popen([BINARY, "upgrade", "--data", setia.data], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, env=clean_environment(), text=True)
+    time.sleep(after or 0)
     os.kill(setia.process.pid, signal.SIGKILL)
     setia.process.wait()
-    assert asked.wait(10 * SLOW) == 1
+    told, _ = asked.communicate(timeout=10 * SLOW)
+    assert asked.returncode == 1 or after is not None and "has taken over" in told
     until(lambda: not any(setia.pids().values()), 3, "the children to end")
     setia.process = None
     setia.start()

@@ -121,6 +121,8 @@ class Setia:
         if not self.seed:
             self.take_credentials()
         self.wait_api()
+        # A child that was forked a moment ago still has its parent's command line.
+        until(lambda: all(len(pids) == 1 for pids in self.pids().values()), 5, "one of each")
         return self
 
     def take_credentials(self):
@@ -189,7 +191,7 @@ class Setia:
             state = process_state(pid)
             if state is None or state[2] != started or state[0] == "Z" and state[1] <= 1:
                 del self.known[pid]
-            elif pid not in found[role]:
+            elif not any(pid in pids for pids in found.values()):
                 found[role].append(pid)
         for role, pids in found.items():
             self.known.update({pid: (role, state[2]) for pid in pids

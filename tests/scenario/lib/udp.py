@@ -19,6 +19,26 @@ def udp_socket(ip, port=0):
     return sock
 
 
+_asked_from = set()
+
+
+def new_client_socket(ip):
+    """From a port that no client of these tests had before: a flow of an old one may still be
+    there, and would answer for its server."""
+    passed = []
+    try:
+        while True:
+            sock = udp_socket(ip)
+            name = sock.getsockname()[:2]
+            if name not in _asked_from:
+                _asked_from.add(name)
+                return sock
+            passed.append(sock)
+    finally:
+        for sock in passed:
+            sock.close()
+
+
 def free_udp_port():
     """Free for TCP and for UDP."""
     while True:
@@ -90,7 +110,7 @@ class UdpClient:
     """One source address and port; hears nobody but the listener."""
 
     def __init__(self, port, source=None, ip="127.0.0.1", timeout=3.0):
-        self.socket = udp_socket(source or ("::" if ":" in ip else "0.0.0.0"))
+        self.socket = new_client_socket(source or ("::" if ":" in ip else "0.0.0.0"))
         self.socket.settimeout(timeout * SLOW)
         self.socket.connect((ip, port))
 
