@@ -146,6 +146,7 @@ static const struct metrics_family of_listeners[] = {
 	    { COUNTED(HTTP_502_ROOF), "cause=\"502_roof\"" },
 	    { COUNTED(HTTP_503), "cause=\"503\"" },
 	    { COUNTED(HTTP_503_ROOM), "cause=\"503_room\"" },
+	    { COUNTED(HTTP_503_BODY), "cause=\"503_body\"" },
 	    { COUNTED(HTTP_504_CONNECT), "cause=\"504_connect\"" },
 	    { COUNTED(HTTP_504_READ), "cause=\"504_read\"" },
 	    { COUNTED(HTTP_504_SEND), "cause=\"504_send\"" },

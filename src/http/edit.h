@@ -16,6 +16,8 @@ struct http_request_edit {
 	struct bytes host; /* for Host when the request has none: the listener's address */
 	struct bytes strip_cookie; /* a cookie of this name is left out; empty = none */
 	bool keeps_connection; /* the connection to the server is to stay open */
+	bool has_whole_body; /* it was read before: no Expect, and no framing for what came in
+				chunks: the caller adds its length */
 };
 
 /*

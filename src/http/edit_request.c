@@ -97,9 +97,9 @@ int http_request_edit(const char *head, const struct http_request *request,
 
 	/* A 1.0 client cannot wait for a 100, RFC 9110 section 10.1.1, so nobody is asked for one.
 	 */
-	if (request->minor == 0)
+	if (request->minor == 0 || edit->has_whole_body)
 		forward.dropped |= FIELD_BIT(HTTP_EXPECT);
-	if (request->framing == HTTP_CHUNKED && !request->names_fields)
+	if (request->framing == HTTP_CHUNKED && !request->names_fields && !edit->has_whole_body)
 		forward.dropped &= ~FIELD_BIT(HTTP_TRAILER);
 	line_write(&writer, head, request);
 	write_field(&writer, "Host", host.size ? host : edit->host);
@@ -108,7 +108,7 @@ int http_request_edit(const char *head, const struct http_request *request,
 	write_field(&writer, "X-Forwarded-Proto", edit->proto);
 	write_field(&writer, "X-Forwarded-Port", edit->port);
 	write_field(&writer, "X-Real-IP", edit->client_ip);
-	if (request->framing == HTTP_CHUNKED)
+	if (request->framing == HTTP_CHUNKED && !edit->has_whole_body)
 		write_literal(&writer, "Transfer-Encoding: chunked\r\n");
 	connection_write(&writer, head, request, edit->keeps_connection);
 	write_literal(&writer, "\r\n");

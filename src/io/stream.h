@@ -45,6 +45,8 @@ ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count
  */
 ssize_t stream_to_pipe(struct stream *stream, int pipe_fd, size_t size);
 ssize_t stream_from_pipe(struct stream *stream, int pipe_fd, size_t size);
+/* The same out of a file, from `at` on, sendfile(2). -EIO: it ends before that. */
+ssize_t stream_from_file(struct stream *stream, int file_fd, uint64_t at, size_t size);
 /* True when nothing waits to be read and the peer has not ended: an idle connection that may be
  * used again. Costs a system call. */
 bool stream_is_quiet(struct stream *stream);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -144,6 +145,21 @@ ssize_t stream_from_pipe(struct stream *stream, int pipe_fd, size_t size)
 
 	if (put >= 0)
 		return put;
+	if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	stream->source.is_writable = errno == EINTR;
+	return -EAGAIN;
+}
+
+ssize_t stream_from_file(struct stream *stream, int file_fd, uint64_t at, size_t size)
+{
+	off_t offset = (off_t)at;
+	ssize_t put = sendfile(stream->source.fd, file_fd, &offset, size);
+
+	if (put > 0)
+		return put;
+	if (put == 0)
+		return -EIO;
 	if (errno != EAGAIN && errno != EINTR)
 		return -errno;
 	stream->source.is_writable = errno == EINTR;

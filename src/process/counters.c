@@ -64,6 +64,7 @@ static const char *const names[COUNTERS_USED] = {
 	[COUNTER_HTTP_CUT] = "http_cut",
 	[COUNTER_HTTP_TUNNEL_IDLE] = "http_tunnel_idle",
 	[COUNTER_ACCESS_LOG_DROPPED] = "access_log_dropped",
+	[COUNTER_HTTP_503_BODY] = "http_503_body",
 };
 
 const char *counter_name(enum counter counter)

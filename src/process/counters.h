@@ -81,6 +81,8 @@ enum counter {
 	COUNTER_HTTP_TUNNEL_IDLE, /* tunnels on which nothing moved */
 	COUNTER_ACCESS_LOG_DROPPED, /* lines: the log's thread could not keep up, or could not write
 				     */
+	COUNTER_HTTP_503_BODY, /* a body that is read first found no room: --body-room, or the disk
+				*/
 
 	COUNTERS_USED,
 	COUNTERS_ROOM = 64, /* the region's; COUNTERS_USED stays below */

@@ -122,7 +122,10 @@ unsigned account_status(const struct exchange *exchange)
 {
 	const struct account *account = &exchange->account;
 
-	return account->client_left && !exchange->answered ? STATUS_CLIENT_LEFT : account->status;
+	/* An interim head is no answer. */
+	return account->client_left && (!exchange->answered || !account->status)
+		       ? STATUS_CLIENT_LEFT
+		       : account->status;
 }
 
 unsigned account_try_status(const struct exchange *exchange, unsigned tried)

@@ -32,6 +32,7 @@ static const struct {
 	[CAUSE_NO_TARGET] = { 503, COUNTER_HTTP_503, "no_target" },
 	[CAUSE_NO_LISTENER] = { 503, COUNTER_HTTP_503, "no_listener" },
 	[CAUSE_NO_ROOM] = { 503, COUNTER_HTTP_503_ROOM, "no_room" },
+	[CAUSE_NO_BODY_ROOM] = { 503, COUNTER_HTTP_503_BODY, "no_body_room" },
 	[CAUSE_CONNECT_TIMEOUT] = { 504, COUNTER_HTTP_504_CONNECT, "connect_timeout" },
 	[CAUSE_READ_TIMEOUT] = { 504, COUNTER_HTTP_504_READ, "read_timeout" },
 	[CAUSE_SEND_TIMEOUT] = { 504, COUNTER_HTTP_504_SEND, "send_timeout" },
@@ -80,6 +81,18 @@ enum cause cause_of_body(int error)
 	return error == -E2BIG ? CAUSE_BODY_ROOF : CAUSE_BAD_BODY;
 }
 
+enum cause cause_of_store(int error)
+{
+	switch (error) {
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+		return CAUSE_NO_ROOM;
+	default:
+		return CAUSE_NO_BODY_ROOM;
+	}
+}
+
 enum cause cause_of_answer(int error)
 {
 	switch (error) {
@@ -101,6 +114,7 @@ enum cause cause_of_try(int error, bool was_connected)
 	case -ENOMEM:
 	case -ENOBUFS:
 	case -EADDRNOTAVAIL:
+	case -EIO: /* a kept body cannot be read */
 		return CAUSE_NO_ROOM;
 	case -ETIMEDOUT:
 		return was_connected ? CAUSE_READ_TIMEOUT : CAUSE_CONNECT_TIMEOUT;

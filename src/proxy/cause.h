@@ -33,6 +33,8 @@ enum cause {
 	CAUSE_NO_TARGET,
 	CAUSE_NO_LISTENER, /* it was deleted while the client was connected */
 	CAUSE_NO_ROOM, /* descriptors, ports or memory */
+	CAUSE_NO_BODY_ROOM, /* for a body that is read first: the roof of all of them, or the disk
+			     */
 	CAUSE_CONNECT_TIMEOUT,
 	CAUSE_READ_TIMEOUT,
 	CAUSE_SEND_TIMEOUT,
@@ -49,6 +51,8 @@ const char *cause_text(enum cause cause);
 enum cause cause_of_status(unsigned status);
 /* Of a client's body, by how reading it failed. */
 enum cause cause_of_body(int error);
+/* Of a body that is kept, by how that failed. */
+enum cause cause_of_store(int error);
 /* Of a target's answer, likewise. */
 enum cause cause_of_answer(int error);
 /* Of a try whose connection failed, or broke before an answer began. */

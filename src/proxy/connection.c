@@ -27,12 +27,13 @@ static void client_ready(struct io_source *source)
 	connection_run(list_entry(source, struct connection, stream.source));
 }
 
-static const struct snapshot_listener *listener_row(const struct connection *connection)
+/* Row 0 for who came through a listener that is deleted. */
+static const struct snapshot_http *listener_http(const struct connection *connection)
 {
 	const struct snapshot *snapshot = &connection->worker->current->generation->snapshot;
 	uint32_t row = connection->listener->row;
 
-	return row == SNAPSHOT_NONE ? NULL : &snapshot->listeners[row];
+	return &snapshot->https[row == SNAPSHOT_NONE ? 0 : snapshot->listeners[row].http];
 }
 
 static void wait_ms(struct connection *connection, uint64_t timeout_ms)
@@ -44,16 +45,12 @@ static void wait_ms(struct connection *connection, uint64_t timeout_ms)
 
 static void wait_for_head(struct connection *connection)
 {
-	const struct snapshot_listener *row = listener_row(connection);
-
-	wait_ms(connection, row ? row->header_timeout_ms : HTTP_HEADER_TIMEOUT_MS);
+	wait_ms(connection, listener_http(connection)->header_timeout_ms);
 }
 
 static void wait_for_request(struct connection *connection)
 {
-	const struct snapshot_listener *row = listener_row(connection);
-
-	wait_ms(connection, row ? row->keepalive_timeout_ms : HTTP_KEEPALIVE_TIMEOUT_MS);
+	wait_ms(connection, listener_http(connection)->keepalive_timeout_ms);
 }
 
 static void drain_begin(struct connection *connection)
@@ -78,6 +75,7 @@ static void client_fire(struct timer *timer)
 		else
 			connection_count(connection, COUNTER_HTTP_KEEPALIVE_TIMEOUT);
 		break;
+	case CONNECTION_BUFFERING:
 	case CONNECTION_CONNECTING:
 	case CONNECTION_EXCHANGING:
 		step = exchange_client_timeout(connection->exchange);
@@ -154,13 +152,22 @@ void connection_close(struct connection *connection)
 	worker_bury(worker, &connection->grave, connection);
 }
 
+/* client_header_buffer_size: one that asks for more than a small buffer gets a large one at once.
+ */
+static size_t first_size(const struct connection *connection)
+{
+	uint32_t asked = listener_http(connection)->head_buffer_size;
+
+	return asked < HTTP_HEAD_MOST ? asked : HTTP_HEAD_MOST;
+}
+
 /* Room for the rest of a head. */
 static int input_prepare(struct connection *connection)
 {
 	struct buffer_stock *stock = &connection->worker->buffers;
 
 	if (!connection->input) {
-		connection->input = buffer_take(stock, 1);
+		connection->input = buffer_take(stock, first_size(connection));
 		return connection->input ? 0 : -ENOMEM;
 	}
 	if (buffer_room(connection->input))
@@ -320,6 +327,9 @@ void connection_run(struct connection *connection)
 			break;
 		case CONNECTION_CHOOSING:
 			step = exchange_begin(connection);
+			break;
+		case CONNECTION_BUFFERING:
+			step = buffering_move(connection->exchange);
 			break;
 		case CONNECTION_CONNECTING:
 			step = exchange_connect(connection->exchange);

@@ -13,21 +13,54 @@
 
 #define HEAD_ADDITIONS 1024 /* what editing may add to a head */
 #define ROUNDS_A_TURN 16 /* buffers moved before the others get their turn */
+#ifdef __SANITIZE_ADDRESS__
+#define SPARES_MOST 0 /* so that uses after the end are found */
+#else
+#define SPARES_MOST 64 /* kept by a worker for the next requests: 40 KiB */
+#endif
 
 struct exchange *exchange_new(struct connection *connection)
 {
 	struct worker *worker = connection->worker;
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct exchange *exchange = worker->spare_exchanges;
 
-	if (!exchange)
-		return NULL;
-	exchange->client = connection;
+	if (exchange) {
+		worker->spare_exchanges = exchange->next_spare;
+		worker->spare_count--;
+	} else {
+		exchange = malloc(sizeof(*exchange));
+		if (!exchange)
+			return NULL;
+	}
+	*exchange = (struct exchange){ .client = connection };
 	exchange->use = generation_use_pin(worker->current);
 	exchange->listener = connection->listener->row;
 	exchange->rule = exchange->target = exchange->counted = SNAPSHOT_NONE;
 	exchange->sticky.target = SNAPSHOT_NONE;
 	connection->exchange = exchange;
 	return exchange;
+}
+
+static void exchange_free(struct worker *worker, struct exchange *exchange)
+{
+	if (worker->spare_count >= SPARES_MOST) {
+		free(exchange);
+		return;
+	}
+	exchange->next_spare = worker->spare_exchanges;
+	worker->spare_exchanges = exchange;
+	worker->spare_count++;
+}
+
+void exchanges_shed(struct worker *worker)
+{
+	while (worker->spare_exchanges) {
+		struct exchange *exchange = worker->spare_exchanges;
+
+		worker->spare_exchanges = exchange->next_spare;
+		free(exchange);
+	}
+	worker->spare_count = 0;
 }
 
 void exchange_end(struct exchange *exchange)
@@ -45,7 +78,7 @@ void exchange_end(struct exchange *exchange)
 	choose_end(exchange);
 	generation_use_unpin(exchange->use);
 	connection->exchange = NULL;
-	free(exchange);
+	exchange_free(connection->worker, exchange);
 }
 
 void exchange_ready(struct exchange *exchange)
@@ -78,6 +111,7 @@ static enum cause request_edit(struct exchange *exchange, const char *head)
 						? snapshot_bytes(snapshot, rule->cookie_name)
 						: (struct bytes){ "", 0 },
 			.keeps_connection = exchange_listener(exchange)->has_keepalive,
+			.has_whole_body = exchange->buffers_request,
 		},
 		buffer_at(buffer), buffer->size - BUFFER_FRONT);
 	if (size < 0) {
@@ -115,8 +149,6 @@ static enum cause request_take_input(struct exchange *exchange, size_t head_size
 	return result < 0 ? cause_of_body(result) : CAUSE_NONE;
 }
 
-static enum step exchange_try(struct exchange *exchange, enum cause cause);
-
 /* The listener row to use: a deleted listener may have a successor at its address. */
 static bool listener_settle(struct connection *connection)
 {
@@ -138,17 +170,22 @@ static bool listener_settle(struct connection *connection)
 static enum cause exchange_prepare(struct exchange *exchange, const char *head)
 {
 	const struct http_request *request = &exchange->client->worker->request;
-	const struct snapshot_listener *listener = exchange_listener(exchange);
+	const struct snapshot_http *http = exchange_http(exchange);
 	struct connection *connection = exchange->client;
 	enum cause cause;
 
-	if (++connection->requests >= listener->keepalive_requests ||
-	    !listener->keepalive_timeout_ms)
+	if (++connection->requests >= http->keepalive_requests || !http->keepalive_timeout_ms)
 		exchange->wants_keepalive = false;
-	if (request->framing == HTTP_LENGTH && request->length > listener->body_most)
+	if (request->framing == HTTP_LENGTH && request->length > http->body_most)
 		return CAUSE_BODY_SIZE;
 	cause = choose_rule(exchange, head);
-	return cause ? cause : request_edit(exchange, head);
+	if (cause)
+		return cause;
+	if (!exchange->request.is_read && exchange_http(exchange)->buffers_request) {
+		exchange->buffers_request = true;
+		exchange->request.framing_out = HTTP_UNTIL_CLOSE; /* bare, for the store */
+	}
+	return request_edit(exchange, head);
 }
 
 enum step exchange_begin(struct connection *connection)
@@ -189,6 +226,8 @@ enum step exchange_begin(struct connection *connection)
 		request_take_input(exchange, request->head_size);
 	if (cause)
 		return answer_send(connection, cause);
+	if (exchange->buffers_request)
+		return buffering_begin(exchange);
 	return exchange_try(exchange, CAUSE_NONE);
 }
 
@@ -213,8 +252,7 @@ static void try_failed(struct exchange *exchange, enum cause cause)
 	exchange->tried[exchange->tried_count++] = exchange->target;
 }
 
-/* Connects to the next target; `cause` is why the one before failed. */
-static enum step exchange_try(struct exchange *exchange, enum cause cause)
+enum step exchange_try(struct exchange *exchange, enum cause cause)
 {
 	struct connection *connection = exchange->client;
 	struct worker *worker = connection->worker;
@@ -235,7 +273,7 @@ static enum step exchange_try(struct exchange *exchange, enum cause cause)
 		if (exchange->attempts++)
 			connection_count(connection, COUNTER_RETRIES);
 		exchange->sent = 0;
-		exchange->request.head_written = 0;
+		transfer_rewind(&exchange->request);
 		account_try(exchange);
 		result = upstream_take(worker, target, may_reuse,
 				       !http_method_is_idempotent(exchange->method), exchange,
@@ -248,7 +286,7 @@ static enum step exchange_try(struct exchange *exchange, enum cause cause)
 			if (connection->state == CONNECTION_CONNECTING)
 				timer_set(&worker->wheel, &exchange->upstream->timer,
 					  worker->now_ms +
-						  exchange_listener(exchange)->connect_timeout_ms);
+						  exchange_http(exchange)->connect_timeout_ms);
 			return STEP_AGAIN;
 		}
 		cause = cause_of_try(result, false);
@@ -262,7 +300,8 @@ static enum step exchange_try(struct exchange *exchange, enum cause cause)
 enum step exchange_fail(struct exchange *exchange, int error)
 {
 	bool was_reused = exchange->upstream->is_reused;
-	bool is_safe = !exchange->has_answered && !exchange->request.body_written &&
+	bool has_body = !exchange->request.body_written || exchange->request.store;
+	bool is_safe = !exchange->has_answered && has_body &&
 		       (!exchange->sent || http_method_is_idempotent(exchange->method));
 	enum cause cause = cause_of_try(error, exchange->client->state != CONNECTION_CONNECTING);
 
@@ -325,8 +364,7 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 		if (result < 0) {
 			/* A target may answer early and close: what it said goes on, the rest of
 			 * the request goes nowhere. */
-			request->body = buffer_give(stock, request->body);
-			request->pipe = pipe_give(stock, request->pipe);
+			transfer_drop(request, stock);
 			request->body_written = true;
 			exchange->upstream->stream.source.is_writable = false;
 			/* The kernel tells of a reset once; reads will now say that the target
@@ -359,11 +397,30 @@ static enum step request_move(struct exchange *exchange, bool *ret_is_over)
 	exchange->body_size += (uint64_t)got;
 	if (connection->input)
 		exchange->body_size -= buffer_used(connection->input);
-	if (request->payload > exchange_listener(exchange)->body_most)
+	if (request->payload > exchange_http(exchange)->body_most)
 		return answer_send(connection, CAUSE_BODY_SIZE);
 	*ret_is_over = false;
 	exchange->client_moved = true;
 	return STEP_AGAIN;
+}
+
+bool exchange_abandon(struct exchange *exchange)
+{
+	struct connection *connection = exchange->client;
+	struct worker *worker = connection->worker;
+
+	if (exchange->is_abandoned)
+		return true;
+	account_client_left(exchange);
+	if (!exchange->upstream || exchange->is_tunnel || !exchange->request.is_read ||
+	    !exchange_http(exchange)->ignores_client_abort)
+		return false;
+	exchange->is_abandoned = true;
+	exchange->wants_keepalive = exchange->keeps_client = false;
+	/* However much the target says, and however steadily. */
+	timer_set(&worker->wheel, &connection->timer,
+		  worker->now_ms + exchange_http(exchange)->read_timeout_ms);
+	return true;
 }
 
 static void wait_set(struct exchange *exchange, struct timer *timer, uint8_t *reason,
@@ -377,32 +434,24 @@ static void wait_set(struct exchange *exchange, struct timer *timer, uint8_t *re
 	timer_set(&worker->wheel, timer, now == WAIT_NOTHING ? 0 : worker->now_ms + timeout_ms);
 }
 
-/* For answers to those who came through a listener that is deleted, or sent no whole head. */
-static const struct snapshot_listener default_limits = {
-	.body_timeout_ms = HTTP_BODY_TIMEOUT_MS,
-	.read_timeout_ms = HTTP_READ_TIMEOUT_MS,
-	.send_timeout_ms = HTTP_SEND_TIMEOUT_MS,
-	.client_send_timeout_ms = HTTP_CLIENT_SEND_TIMEOUT_MS,
-};
-
-/* Who is waited for now, and how long. */
-static void exchange_set_timers(struct exchange *exchange)
+void exchange_set_timers(struct exchange *exchange)
 {
-	const struct snapshot_listener *limits =
-		exchange->listener == SNAPSHOT_NONE ? &default_limits : exchange_listener(exchange);
+	const struct snapshot_http *http = exchange_http(exchange);
 	const struct transfer *request = &exchange->request, *response = &exchange->response;
 	enum wait_reason client = WAIT_NOTHING, upstream = WAIT_NOTHING;
-	uint32_t client_ms = limits->body_timeout_ms;
-	uint32_t upstream_ms = limits->read_timeout_ms;
+	uint32_t client_ms = http->body_timeout_ms;
+	uint32_t upstream_ms = http->read_timeout_ms;
 
 	if (response->head || (exchange->has_response && transfer_has_body(response))) {
 		client = WAIT_TO_WRITE;
-		client_ms = limits->client_send_timeout_ms;
+		client_ms = http->client_send_timeout_ms;
 	} else if (!request->is_read && !transfer_has_body(request) && !exchange->is_tunnel) {
 		client = WAIT_TO_READ;
 	}
-	wait_set(exchange, &exchange->client->timer, &exchange->client_wait, client,
-		 exchange->client_moved, client_ms);
+	if (!exchange->is_abandoned)
+		wait_set(exchange, &exchange->client->timer, &exchange->client_wait, client,
+			 client == WAIT_TO_WRITE ? exchange->client_took : exchange->client_moved,
+			 client_ms);
 	if (exchange->upstream) {
 		bool is_sent = transfer_is_done(request);
 
@@ -410,7 +459,7 @@ static void exchange_set_timers(struct exchange *exchange)
 		    (request->head && !is_sent &&
 		     request->head_written < buffer_used(request->head))) {
 			upstream = WAIT_TO_WRITE;
-			upstream_ms = limits->send_timeout_ms;
+			upstream_ms = http->send_timeout_ms;
 		} else if (is_sent || exchange->has_response || exchange->is_tunnel) {
 			upstream = client == WAIT_TO_WRITE && !exchange->is_tunnel ? WAIT_NOTHING
 										   : WAIT_TO_READ;
@@ -421,17 +470,15 @@ static void exchange_set_timers(struct exchange *exchange)
 				 (exchange->is_tunnel && exchange->client_moved),
 			 upstream_ms);
 	}
-	exchange->client_moved = exchange->upstream_moved = false;
+	exchange->client_moved = exchange->upstream_moved = exchange->client_took = false;
 }
 
 enum step exchange_move(struct exchange *exchange)
 {
 	struct connection *connection = exchange->client;
 
-	if (connection->stream.source.is_broken) {
-		account_client_left(exchange);
+	if (connection->stream.source.is_broken && !exchange_abandon(exchange))
 		return STEP_CLOSE; /* nobody is there to answer to */
-	}
 	for (int i = 0; i < ROUNDS_A_TURN; i++) {
 		bool is_over = false;
 		enum step sent = STEP_WAIT;
@@ -487,6 +534,8 @@ enum step exchange_client_timeout(struct exchange *exchange)
 {
 	struct connection *connection = exchange->client;
 
+	if (exchange->is_abandoned)
+		return STEP_CLOSE;
 	if (exchange->client_wait == WAIT_NOTHING)
 		return STEP_WAIT;
 	/* Closes when an answer is on its way. */

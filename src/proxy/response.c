@@ -82,6 +82,14 @@ static void tunnel_begin(struct exchange *exchange)
 		exchange->body_size += buffer_used(request->body);
 }
 
+/* What proxy_buffers allow an answer to take while its client is slow, in whole buffers. */
+static uint32_t held_most(const struct snapshot_http *http)
+{
+	uint32_t bytes = http->response_buffer_count * http->response_buffer_size;
+
+	return (bytes + BUFFER_SMALL - 1) / BUFFER_SMALL * BUFFER_SMALL;
+}
+
 /* The final head: from here on the exchange is decided. 0 or -errno. */
 static int response_begin(struct exchange *exchange, const char *bytes)
 {
@@ -94,8 +102,9 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	int size = choose_cookie(exchange, cookie, sizeof(cookie));
 	int framing;
 
+	/* A body that was read whole is no matter of the client's any more. */
 	exchange->keeps_client = exchange->wants_keepalive && !connection->is_last &&
-				 transfer_is_done(&exchange->request);
+				 (transfer_is_done(&exchange->request) || exchange->request.store);
 	exchange->keeps_upstream =
 		response->is_keepalive && exchange_listener(exchange)->has_keepalive;
 	framing =
@@ -109,12 +118,15 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	health_succeeded(worker->regions,
 			 exchange->use->generation->snapshot.targets[exchange->target].slot);
 	exchange->request.keeps_head = false;
-	if (transfer_is_done(&exchange->request))
+	if (transfer_is_done(&exchange->request)) {
 		exchange->request.head = buffer_give(&worker->buffers, exchange->request.head);
+		exchange->request.store = body_store_free(exchange->request.store);
+	}
 	transfer_expect(transfer, is_tunnel ? HTTP_UNTIL_CLOSE : response->framing,
 			is_tunnel ? HTTP_UNTIL_CLOSE : (enum http_framing)framing,
 			response->length);
 	transfer->drops_trailers = response->names_fields;
+	transfer->held_most = is_tunnel ? 0 : held_most(exchange_http(exchange));
 	if (is_tunnel)
 		tunnel_begin(exchange);
 	return 0;
@@ -172,6 +184,8 @@ static int body_begin(struct exchange *exchange)
 static int heads_take(struct exchange *exchange)
 {
 	struct buffer *raw = exchange->response.body;
+	uint32_t asked = exchange_http(exchange)->response_head_size;
+	uint32_t head_most = asked ? asked : HTTP_HEAD_MOST;
 
 	while (buffer_used(raw)) {
 		int size = http_head_scan(buffer_at(raw), buffer_used(raw), &exchange->scan);
@@ -180,7 +194,9 @@ static int heads_take(struct exchange *exchange)
 		if (size < 0)
 			return size;
 		if (!size)
-			return buffer_used(raw) < HTTP_HEAD_MOST ? 0 : -E2BIG;
+			return buffer_used(raw) < head_most ? 0 : -E2BIG;
+		if ((uint32_t)size > head_most)
+			return -E2BIG;
 		result = head_take(exchange, size);
 		if (result)
 			return result;
@@ -261,22 +277,25 @@ bad:
 	return response_bad(exchange, cause_of_answer(result));
 }
 
-/* All of the answer is written: the upstream goes back or ends, then the client's connection goes
- * on or ends. */
-static enum step response_end(struct exchange *exchange)
+/* All of the answer is here: the upstream goes back or ends. */
+static void upstream_release(struct exchange *exchange)
 {
 	struct upstream *upstream = exchange->upstream;
+	bool keeps = exchange->keeps_upstream && transfer_is_done(&exchange->request) &&
+		     !exchange->response.has_surplus && !upstream->stream.source.is_ended;
 
-	if (upstream) {
-		bool keeps = exchange->keeps_upstream && transfer_is_done(&exchange->request) &&
-			     !exchange->response.has_surplus && !upstream->stream.source.is_ended;
+	exchange->upstream = NULL;
+	if (keeps)
+		upstream_keep(upstream);
+	else
+		upstream_close(upstream, false);
+}
 
-		exchange->upstream = NULL;
-		if (keeps)
-			upstream_keep(upstream);
-		else
-			upstream_close(upstream, false);
-	}
+/* All of the answer is written: the client's connection goes on or ends. */
+static enum step response_end(struct exchange *exchange)
+{
+	if (exchange->upstream)
+		upstream_release(exchange);
 	return connection_next(exchange->client);
 }
 
@@ -309,8 +328,10 @@ static bool tunnel_pass_ends(struct exchange *exchange)
 static enum step body_fill(struct exchange *exchange, bool *ret_is_over)
 {
 	struct transfer *transfer = &exchange->response;
-	ssize_t got = transfer_fill(transfer, &exchange->upstream->stream,
-				    &exchange->client->worker->buffers, NULL);
+	struct stream *source = &exchange->upstream->stream;
+	struct buffer_stock *stock = &exchange->client->worker->buffers;
+	ssize_t got = transfer_has_body(transfer) ? transfer_fill_ahead(transfer, source, stock)
+						  : transfer_fill(transfer, source, stock, NULL);
 
 	if (got == -EAGAIN)
 		return STEP_WAIT;
@@ -318,6 +339,12 @@ static enum step body_fill(struct exchange *exchange, bool *ret_is_over)
 		exchange->account.meter.received += (uint64_t)got;
 	if (got > 0 || (got == 0 && transfer->is_read && !exchange->upstream_broke)) {
 		exchange->upstream_moved = true;
+		if (transfer->held_most && transfer->is_read &&
+		    transfer_is_done(&exchange->request)) {
+			account_move(exchange);
+			upstream_release(exchange); /* it need not wait for a slow client */
+			choose_end(exchange);
+		}
 		return STEP_AGAIN;
 	}
 	*ret_is_over = true;
@@ -326,6 +353,38 @@ static enum step body_fill(struct exchange *exchange, bool *ret_is_over)
 		meter_target(exchange, TRAFFIC_TARGET_RESETS);
 	}
 	return response_cut(exchange);
+}
+
+/* The client is gone: nothing of this is for anybody. */
+static void response_drop(struct exchange *exchange)
+{
+	struct transfer *transfer = &exchange->response;
+	struct buffer_stock *stock = &exchange->client->worker->buffers;
+
+	transfer->head = buffer_give(stock, transfer->head);
+	transfer->head_written = 0;
+	if (!exchange->has_response)
+		return; /* what transfer->body holds is a head's beginning */
+	transfer_drop(transfer, stock);
+	transfer->framing_out = HTTP_NO_BODY;
+}
+
+/* What there is for the client. -errno: it is gone. */
+static int response_write(struct exchange *exchange)
+{
+	struct transfer *transfer = &exchange->response;
+	struct connection *connection = exchange->client;
+	/* Before the final head, transfer->body holds raw bytes that are not for the client. */
+	struct buffer *raw = exchange->has_response ? NULL : transfer->body;
+	int result;
+
+	if (raw)
+		transfer->body = NULL;
+	result = transfer_write(transfer, &connection->stream, &connection->worker->buffers,
+				&exchange->answered);
+	if (raw)
+		transfer->body = raw;
+	return result;
 }
 
 enum step response_move(struct exchange *exchange, bool *ret_is_over)
@@ -340,26 +399,16 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 		if (*ret_is_over)
 			return step;
 	}
-	if (connection->stream.source.is_writable && (transfer->head || exchange->has_response)) {
-		/* Before the final head, transfer->body holds raw bytes that are not for the
-		 * client. */
-		struct buffer *raw = exchange->has_response ? NULL : transfer->body;
-		int result;
-
-		if (raw)
-			transfer->body = NULL;
-		result = transfer_write(transfer, &connection->stream, &connection->worker->buffers,
-					&exchange->answered);
-		if (raw)
-			transfer->body = raw;
-		if (result < 0) {
-			*ret_is_over = true;
-			account_client_left(exchange);
-			return STEP_CLOSE;
-		}
+	if (connection->stream.source.is_writable && !exchange->is_abandoned &&
+	    (transfer->head || exchange->has_response) && response_write(exchange) < 0 &&
+	    !exchange_abandon(exchange)) {
+		*ret_is_over = true;
+		return STEP_CLOSE;
 	}
+	if (exchange->is_abandoned)
+		response_drop(exchange);
 	if (exchange->answered != answered) {
-		exchange->client_moved = true;
+		exchange->client_moved = exchange->client_took = true;
 		step = STEP_AGAIN;
 	}
 	if (!exchange->has_response)
@@ -372,8 +421,8 @@ enum step response_move(struct exchange *exchange, bool *ret_is_over)
 		*ret_is_over = true;
 		return response_end(exchange);
 	}
-	if (!transfer->is_read && !transfer_has_body(transfer) &&
-	    exchange->upstream->stream.source.is_readable) {
+	if (!transfer->is_read && exchange->upstream->stream.source.is_readable &&
+	    (!transfer_has_body(transfer) || transfer_may_read_ahead(transfer))) {
 		enum step filled = body_fill(exchange, ret_is_over);
 
 		return *ret_is_over || filled == STEP_AGAIN ? filled : step;

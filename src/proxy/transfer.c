@@ -11,6 +11,7 @@
 
 /* Splicing pays for what fills buffers; what comes in drips is cheaper to copy. */
 #define FULL_READS_TO_SPLICE 1
+#define STORE_WRITES 4 /* of up to 256 KiB before the others get their turn */
 
 void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
 		     enum http_framing framing_out, uint64_t length)
@@ -27,9 +28,37 @@ void transfer_expect(struct transfer *transfer, enum http_framing framing_in,
 void transfer_done(struct transfer *transfer, struct buffer_stock *stock)
 {
 	transfer->head = buffer_give(stock, transfer->head);
-	transfer->body = buffer_give(stock, transfer->body);
 	transfer->trailers = buffer_give(stock, transfer->trailers);
+	transfer_drop(transfer, stock);
+	transfer->store = body_store_free(transfer->store);
+}
+
+/* What waits behind a buffer that is written, or NULL. */
+static struct buffer *body_next(struct transfer *transfer, struct buffer_stock *stock)
+{
+	struct buffer *next = transfer->ahead;
+
+	transfer->body = buffer_give(stock, transfer->body);
+	if (next) {
+		transfer->ahead = next->next;
+		transfer->ahead_held -= next->size;
+		next->next = NULL;
+	}
+	return next;
+}
+
+void transfer_drop(struct transfer *transfer, struct buffer_stock *stock)
+{
+	while (transfer->body)
+		transfer->body = body_next(transfer, stock);
 	transfer->pipe = pipe_give(stock, transfer->pipe);
+	transfer->store_left = 0;
+}
+
+void transfer_rewind(struct transfer *transfer)
+{
+	transfer->head_written = 0;
+	transfer->store_left = transfer->store ? transfer->store->size : 0;
 }
 
 static void put(struct buffer *buffer, const char *text, uint32_t size)
@@ -199,7 +228,7 @@ static bool is_bulk(const struct transfer *transfer)
 static ssize_t fill_pipe(struct transfer *transfer, struct stream *source,
 			 struct buffer_stock *stock)
 {
-	size_t most = PIPE_SIZE;
+	size_t most = transfer->held_most ? transfer->held_most : PIPE_SIZE;
 	ssize_t got;
 
 	if (transfer->framing_in == HTTP_LENGTH && transfer->left < most)
@@ -219,18 +248,16 @@ static ssize_t fill_pipe(struct transfer *transfer, struct stream *source,
 	return got;
 }
 
-ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
-		      struct buffer **ret_surplus)
+static ssize_t fill_body(struct transfer *transfer, struct stream *source,
+			 struct buffer_stock *stock, struct buffer **ret_surplus)
 {
+	bool is_large = transfer->full_reads &&
+			(!transfer->held_most || transfer->held_most >= BUFFER_LARGE);
 	uint32_t room;
 	ssize_t got;
 	int result;
 
-	if (is_bulk(transfer))
-		transfer->pipe = pipe_take(stock);
-	if (transfer->pipe)
-		return fill_pipe(transfer, source, stock);
-	transfer->body = buffer_take(stock, transfer->full_reads ? BUFFER_SMALL : 1);
+	transfer->body = buffer_take(stock, is_large ? BUFFER_SMALL : 1);
 	if (!transfer->body)
 		return -ENOMEM;
 	room = buffer_room(transfer->body);
@@ -251,6 +278,38 @@ ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct b
 	transfer->body->end += (uint32_t)got;
 	result = transfer_frame(transfer, stock, ret_surplus);
 	return result < 0 ? result : got;
+}
+
+ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
+		      struct buffer **ret_surplus)
+{
+	if (is_bulk(transfer))
+		transfer->pipe = pipe_take(stock);
+	if (transfer->pipe)
+		return fill_pipe(transfer, source, stock);
+	return fill_body(transfer, source, stock, ret_surplus);
+}
+
+ssize_t transfer_fill_ahead(struct transfer *transfer, struct stream *source,
+			    struct buffer_stock *stock)
+{
+	struct buffer *first = transfer->body, *more;
+	ssize_t got;
+
+	transfer->full_reads = 0; /* a small buffer */
+	transfer->body = NULL;
+	got = fill_body(transfer, source, stock, NULL);
+	more = transfer->body;
+	transfer->body = first;
+	if (!more)
+		return got;
+	if (transfer->ahead)
+		transfer->ahead_last->next = more;
+	else
+		transfer->ahead = more;
+	transfer->ahead_last = more;
+	transfer->ahead_held += more->size;
+	return got;
 }
 
 static void head_written(struct transfer *transfer, struct buffer_stock *stock, uint32_t count)
@@ -281,11 +340,45 @@ static int write_pipe(struct transfer *transfer, struct stream *to, struct buffe
 	return 1;
 }
 
+/* The head and a part of the store: 1 = both are written, 0 = the stream is full, or others want
+ * their turn, -errno. */
+static int write_store(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
+		       uint64_t *ret_bytes)
+{
+	for (int i = 0; i < STORE_WRITES; i++) {
+		struct iovec head = { NULL, 0 };
+		ssize_t put;
+		uint32_t part;
+
+		if (transfer->head)
+			head = (struct iovec){ buffer_at(transfer->head) + transfer->head_written,
+					       buffer_used(transfer->head) -
+						       transfer->head_written };
+		put = body_store_write(transfer->store, head,
+				       transfer->store->size - transfer->store_left, to);
+		if (put == -EAGAIN)
+			return 0;
+		if (put < 0)
+			return (int)put;
+		*ret_bytes += (uint64_t)put;
+		part = (size_t)put < head.iov_len ? (uint32_t)put : (uint32_t)head.iov_len;
+		if (part)
+			head_written(transfer, stock, part);
+		transfer->body_written |= put > part;
+		transfer->store_left -= (uint64_t)put - part;
+		if (!transfer->store_left)
+			return 1;
+	}
+	return 0;
+}
+
 int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
 		   uint64_t *ret_bytes)
 {
 	struct iovec parts[2];
 
+	if (transfer->store_left)
+		return write_store(transfer, to, stock, ret_bytes);
 	for (;;) {
 		uint32_t head_left =
 			transfer->head ? buffer_used(transfer->head) - transfer->head_written : 0;
@@ -317,7 +410,7 @@ int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_s
 			transfer->body->begin += (uint32_t)put;
 			transfer->body_written |= put > 0;
 			if (!buffer_used(transfer->body))
-				transfer->body = buffer_give(stock, transfer->body);
+				transfer->body = body_next(transfer, stock);
 		}
 	}
 }

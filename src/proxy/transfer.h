@@ -2,13 +2,14 @@
 /*
  * One direction of a message on its way: an edited head, then a body in pieces, from one stream to
  * another, framed anew where it must be. Holds one buffer at a time, so a slow reader holds back
- * its sender.
+ * its sender; more where a custom configuration says so.
  */
 #ifndef PROXY_TRANSFER_H
 #define PROXY_TRANSFER_H
 
 #include "http/h1.h"
 #include "io/stream.h"
+#include "proxy/body_store.h"
 #include "proxy/buffer.h"
 
 struct transfer {
@@ -18,6 +19,13 @@ struct transfer {
 	struct buffer
 		*trailers; /* what came of them so far, or NULL: they go on when all are here */
 	struct bulk_pipe *pipe; /* holds bytes to be written behind those of body, or NULL */
+	struct body_store *store; /* the whole body, read before; nothing else holds any of it */
+	uint64_t store_left; /* of it, to be written */
+	struct buffer *ahead, *ahead_last; /* framed bytes behind those of body: read ahead of a
+					      slow reader */
+	uint32_t ahead_held; /* memory of those */
+	uint32_t held_most; /* memory that body and ahead, or pipe, may take; 0 = one buffer or
+			       pipe of any size, nothing ahead */
 	uint32_t head_written;
 	uint8_t framing_in; /* enum http_framing */
 	uint8_t framing_out;
@@ -55,15 +63,31 @@ int transfer_frame(struct transfer *transfer, struct buffer_stock *stock,
 ssize_t transfer_fill(struct transfer *transfer, struct stream *source, struct buffer_stock *stock,
 		      struct buffer **ret_surplus);
 
+/* The same where transfer_may_read_ahead(): the bytes go behind those that wait. */
+ssize_t transfer_fill_ahead(struct transfer *transfer, struct stream *source,
+			    struct buffer_stock *stock);
+
 /* Writes head and body. 1 = nothing is pending, 0 = the stream is full, -errno. *ret_bytes (added
  * to) counts what went out. */
 int transfer_write(struct transfer *transfer, struct stream *to, struct buffer_stock *stock,
 		   uint64_t *ret_bytes);
 
+/* The store, which is complete, is written from its beginning. */
+void transfer_rewind(struct transfer *transfer);
+/* What waits to be written goes nowhere, the head apart. */
+void transfer_drop(struct transfer *transfer, struct buffer_stock *stock);
+
 /* Bytes of the body wait to be written. */
 static inline bool transfer_has_body(const struct transfer *transfer)
 {
-	return transfer->body || transfer->pipe;
+	return transfer->body || transfer->pipe || transfer->store_left;
+}
+
+/* There is room behind what waits to be written. */
+static inline bool transfer_may_read_ahead(const struct transfer *transfer)
+{
+	return transfer->held_most && transfer->body && !transfer->pipe &&
+	       transfer->body->size + transfer->ahead_held + BUFFER_SMALL <= transfer->held_most;
 }
 
 /* Everything was read and written. */

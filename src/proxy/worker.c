@@ -245,6 +245,7 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 		.regions = setup->regions,
 		.sessions = setup->sessions,
 		.access = setup->access,
+		.bodies = setup->bodies,
 		.health = setup->health,
 		.counters = setup->regions->columns[setup->index].counters,
 		.traffic = &setup->regions->columns[setup->index].traffic[setup->bank],
@@ -330,6 +331,7 @@ void worker_done(struct worker *worker)
 	generation_unpin(worker->mailbox.next);
 	upstream_table_done(worker);
 	worker_free_dead(worker);
+	exchanges_shed(worker);
 	buffer_stock_done(&worker->buffers);
 	token_box_free(worker->tokens);
 	if (worker->wake.fd >= 0)

@@ -23,6 +23,7 @@
 
 struct health; /* proxy/health.h */
 struct access_ring; /* proxy/access_ring.h */
+struct body_room; /* proxy/body_store.h */
 struct sockets; /* proxy/listener.h: listening sockets on their way from the keeper to the workers
 		 */
 
@@ -38,6 +39,9 @@ struct worker {
 	struct io *io;
 	struct timer_wheel wheel;
 	struct buffer_stock buffers;
+	struct body_room *bodies; /* of all workers; NULL: no body is kept (tests) */
+	struct exchange *spare_exchanges; /* ended ones, for the next requests */
+	uint32_t spare_count;
 	struct token_box *tokens;
 	struct regions *regions;
 	struct session_table *sessions; /* NULL: nobody is pinned (tests) */
@@ -99,6 +103,7 @@ struct worker_setup {
 	struct session_table *sessions; /* may be NULL */
 	struct health *health; /* may be NULL */
 	struct access_ring *access; /* may be NULL */
+	struct body_room *bodies; /* may be NULL */
 	struct sockets *sockets;
 	struct descriptors *descriptors;
 	int done_fd;

@@ -42,6 +42,10 @@ static void test_errors(void **state)
 	assert_int_equal(cause_of_body(-EBADMSG), CAUSE_BAD_BODY);
 	assert_int_equal(cause_of_body(-E2BIG), CAUSE_BODY_ROOF);
 	assert_int_equal(cause_of_body(-ENOMEM), CAUSE_NO_ROOM);
+	assert_int_equal(cause_of_store(-ENOSPC), CAUSE_NO_BODY_ROOM);
+	assert_int_equal(cause_of_store(-EACCES), CAUSE_NO_BODY_ROOM);
+	assert_int_equal(cause_of_store(-EMFILE), CAUSE_NO_ROOM);
+	assert_int_equal(cause_of_store(-ENOMEM), CAUSE_NO_ROOM);
 	assert_int_equal(cause_of_answer(-EBADMSG), CAUSE_BAD_ANSWER);
 	assert_int_equal(cause_of_answer(-E2BIG), CAUSE_ANSWER_ROOF);
 	assert_int_equal(cause_of_answer(-ENOBUFS), CAUSE_ANSWER_ROOF);
@@ -51,6 +55,7 @@ static void test_errors(void **state)
 	assert_int_equal(cause_of_try(-ETIMEDOUT, false), CAUSE_CONNECT_TIMEOUT);
 	assert_int_equal(cause_of_try(-EADDRNOTAVAIL, false), CAUSE_NO_ROOM);
 	assert_int_equal(cause_of_try(-EMFILE, false), CAUSE_NO_ROOM);
+	assert_int_equal(cause_of_try(-EIO, true), CAUSE_NO_ROOM);
 	assert_int_equal(cause_of_try(-ECONNRESET, true), CAUSE_TARGET_CLOSED);
 	assert_int_equal(cause_of_try(-EPIPE, true), CAUSE_TARGET_CLOSED);
 	assert_int_equal(cause_of_try(-ETIMEDOUT, true), CAUSE_READ_TIMEOUT);
