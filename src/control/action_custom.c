@@ -10,6 +10,7 @@
 
 #include "control/actions.h"
 #include "control/call_noun.h"
+#include "control/quota.h"
 #include "control/store.h"
 #include "model/validate.h"
 
@@ -63,33 +64,26 @@ static int insert_custom(struct call *call, struct custom_configuration *custom)
 
 static int check_quota(struct call *call)
 {
-	if (call->control->model.custom_count < QUOTA_CUSTOM_CONFIGURATIONS)
-		return 0;
-	return problem_set(&call->problem, "LimitExceeded", "",
-			   "There are %d custom configurations already, as many as can be.",
-			   QUOTA_CUSTOM_CONFIGURATIONS);
+	return quota_check(QUOTA_OF_CUSTOMS, call->control->model.custom_count, 1, &call->problem);
 }
 
 static int add_custom(struct call *call)
 {
 	const char *name = input_text(call->input, "ConfigName");
-	struct directives directives;
 	struct custom_configuration *custom;
 	int error = validate_name(name, "ConfigName", &call->problem);
 
-	if (error == 0)
-		error = read_content(call, &directives);
-	if (error == 0)
-		error = check_quota(call);
 	if (error != 0)
 		return error;
 	custom = custom_configuration_new();
 	if (!custom)
 		return -ENOMEM;
-	custom->directives = directives;
+	error = read_content(call, &custom->directives);
+	if (error == 0)
+		error = check_quota(call);
 	custom->created_at = custom->updated_at = clock_wall_s();
-	if (text_set(&custom->name, name) != 0 ||
-	    text_set(&custom->content, input_text(call->input, CONTENT)) != 0)
+	if (error == 0 && (text_set(&custom->name, name) != 0 ||
+			   text_set(&custom->content, input_text(call->input, CONTENT)) != 0))
 		error = -ENOMEM;
 	if (error == 0)
 		error = insert_custom(call, custom);
@@ -117,30 +111,25 @@ static int touch_bound(struct call *call, const struct custom_configuration *cus
 	return count;
 }
 
-/* Takes both texts over, also on failure; NULL leaves what is. */
-static int write_texts(struct call *call, struct custom_configuration *custom, char *name,
-		       char *content)
+/* What an UPDATE puts in place of what is; NULL leaves it. */
+struct replacement {
+	char *name, *content;
+	struct directives directives;
+};
+
+static void replacement_done(struct replacement *with)
 {
-	if (name) {
-		free(custom->name);
-		custom->name = name;
-	}
-	if (content) {
-		free(custom->content);
-		custom->content = content;
-	}
-	custom->updated_at = clock_wall_s();
-	return store_update_custom(call->control->store, custom);
+	free(with->name);
+	free(with->content);
+	directives_done(&with->directives);
 }
 
-static int update_custom(struct call *call)
+/* Reads what the call gives. -ENOMEM, -EINVAL; done is to be called. */
+static int replacement_make(struct call *call, struct replacement *ret)
 {
-	struct custom_configuration *custom = find_custom(call);
 	const char *name = input_text(call->input, "ConfigName");
 	const char *content = input_text(call->input, CONTENT);
-	struct directives directives = custom->directives;
-	char *new_name, *new_content;
-	int error = 0, bound;
+	int error = 0;
 
 	if (!name && !content)
 		return problem_set(&call->problem, "MissingParameter", CONTENT,
@@ -148,21 +137,48 @@ static int update_custom(struct call *call)
 	if (name)
 		error = validate_name(name, "ConfigName", &call->problem);
 	if (error == 0 && content)
-		error = read_content(call, &directives);
-	bound = error == 0 ? touch_bound(call, custom) : error;
-	if (bound < 0)
-		return bound;
-	new_name = name ? strdup(name) : NULL;
-	new_content = content ? strdup(content) : NULL;
-	if ((name && !new_name) || (content && !new_content)) {
-		free(new_name);
-		free(new_content);
-		return -ENOMEM;
+		error = read_content(call, &ret->directives);
+	if (error != 0)
+		return error;
+	ret->name = name ? strdup(name) : NULL;
+	ret->content = content ? strdup(content) : NULL;
+	return (name && !ret->name) || (content && !ret->content) ? -ENOMEM : 0;
+}
+
+/* Changes *with for what was there. */
+static void replacement_swap(struct custom_configuration *custom, struct replacement *with)
+{
+	struct replacement old = { custom->name, custom->content, custom->directives };
+
+	if (with->name) {
+		custom->name = with->name;
+		with->name = old.name;
 	}
-	call->is_unchanged =
-		bound == 0 || memcmp(&directives, &custom->directives, sizeof(directives)) == 0;
-	custom->directives = directives;
-	error = write_texts(call, custom, new_name, new_content);
+	if (with->content) {
+		custom->content = with->content;
+		custom->directives = with->directives;
+		with->content = old.content;
+		with->directives = old.directives;
+	}
+}
+
+static int update_custom(struct call *call)
+{
+	struct custom_configuration *custom = find_custom(call);
+	struct replacement with = { .directives = directives_default };
+	int error = replacement_make(call, &with), bound;
+
+	bound = error == 0 ? touch_bound(call, custom) : error;
+	if (bound < 0) {
+		replacement_done(&with);
+		return bound;
+	}
+	call->is_unchanged = bound == 0 || !with.content ||
+			     directives_are_equal(&with.directives, &custom->directives);
+	replacement_swap(custom, &with);
+	replacement_done(&with);
+	custom->updated_at = clock_wall_s();
+	error = store_update_custom(call->control->store, custom);
 	return error != 0 ? error : answer_id(call, custom);
 }
 

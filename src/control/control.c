@@ -21,6 +21,7 @@
 #include "control/metrics.h"
 #include "control/opening.h"
 #include "control/publish.h"
+#include "control/quota.h"
 #include "control/server.h"
 #include "process/message.h"
 #include "process/regions.h"
@@ -319,6 +320,7 @@ static int loop_open(struct loop *loop, const struct run_options *options)
 	loop->signals = signals_open();
 	if (loop->signals < 0)
 		return -errno;
+	quota_use(&options->quotas);
 	read_anchor(&loop->control);
 	error = metrics_token_make(options->data);
 	if (error != 0)

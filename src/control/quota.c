@@ -1,34 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of quotas. Values are constants of model/limits.h. Pure. */
+/* Counting against the operator's quotas. Keeps a borrowed pointer to them; control's one thread.
+ */
 #include "control/quota.h"
 
 #include <stddef.h>
 
-struct quota_row {
-	const char *id;
-	const char *what;
-	size_t limit;
-	uint8_t network; /* counted over the model; 0 = per parent, no single current value */
-	bool is_total;
+/* What each counts, for a refusal. */
+static const char *const nouns[QUOTA_COUNT] = {
+	[QUOTA_OF_OPEN_INSTANCES] = "OPEN instances",
+	[QUOTA_OF_INTERNAL_INSTANCES] = "INTERNAL instances",
+	[QUOTA_OF_LISTENERS] = "listeners of an instance",
+	[QUOTA_OF_RULES] = "rules of a listener",
+	[QUOTA_OF_TARGETS] = "servers of a rule or listener",
+	[QUOTA_OF_CUSTOMS] = "custom configurations",
+	[QUOTA_OF_GROUPS] = "target groups",
+	[QUOTA_OF_MEMBERS] = "servers of a target group",
+	[QUOTA_OF_CIDRS] = "entries of an access list",
 };
 
-/* The first rows stand in the order of enum quota. The last ones name what this product never
- * makes: their limit is 0. */
-static const struct quota_row rows[] = {
-	[QUOTA_OF_OPEN_INSTANCES] = { "TOTAL_OPEN_CLB_QUOTA", "OPEN instances", QUOTA_INSTANCES,
-				      NETWORK_OPEN, true },
-	[QUOTA_OF_INTERNAL_INSTANCES] = { "TOTAL_INTERNAL_CLB_QUOTA", "INTERNAL instances",
-					  QUOTA_INSTANCES, NETWORK_INTERNAL, true },
-	[QUOTA_OF_LISTENERS] = { "TOTAL_LISTENER_QUOTA", "listeners of an instance",
-				 QUOTA_LISTENERS, 0, false },
-	[QUOTA_OF_RULES] = { "TOTAL_LISTENER_RULE_QUOTA", "rules of a listener", QUOTA_RULES, 0,
-			     false },
-	[QUOTA_OF_TARGETS] = { "TOTAL_TARGET_BIND_QUOTA", "servers of a rule or listener",
-			       QUOTA_TARGETS, 0, false },
-	{ "TOTAL_SNAT_IP_QUOTA", NULL, 0, 0, false },
-	{ "TOTAL_ISP_CLB_QUOTA", NULL, 0, 0, true },
-	{ "TOTAL_FULL_PORT_RANGE_LISTENER_QUOTA", NULL, 0, 0, false },
+/* What this product never makes: the limit is 0. */
+static const struct {
+	const char *id;
+	bool is_total;
+} never[] = {
+	{ "TOTAL_SNAT_IP_QUOTA", false },
+	{ "TOTAL_ISP_CLB_QUOTA", true },
+	{ "TOTAL_FULL_PORT_RANGE_LISTENER_QUOTA", false },
 };
+
+static const struct quotas *in_force;
+
+void quota_use(const struct quotas *quotas)
+{
+	in_force = quotas;
+}
+
+static uint32_t most_of(enum quota quota)
+{
+	return in_force ? in_force->most[quota] : quota_default(quota);
+}
 
 enum quota quota_of_network(enum network network)
 {
@@ -46,32 +56,54 @@ size_t quota_count_instances(const struct model *model, enum network network)
 
 int quota_check(enum quota quota, size_t current, size_t adding, struct problem *problem)
 {
-	const struct quota_row *row = &rows[quota];
+	size_t most = most_of(quota);
 
-	if (current <= row->limit && adding <= row->limit - current)
+	if (current <= most && adding <= most - current)
 		return 0;
 	return problem_set(problem, "LimitExceeded", "",
 			   "%s: at most %zu %s; there are %zu and %zu more were asked for.",
-			   row->id, row->limit, row->what, current, adding);
+			   quota_id(quota), most, nouns[quota], current, adding);
+}
+
+/* How many there are of what is counted over everything; null where each parent has its own. */
+static json_t *current_of(enum quota quota, const struct model *model)
+{
+	switch (quota) {
+	case QUOTA_OF_OPEN_INSTANCES:
+		return json_integer((json_int_t)quota_count_instances(model, NETWORK_OPEN));
+	case QUOTA_OF_INTERNAL_INSTANCES:
+		return json_integer((json_int_t)quota_count_instances(model, NETWORK_INTERNAL));
+	case QUOTA_OF_CUSTOMS:
+		return json_integer((json_int_t)model->custom_count);
+	case QUOTA_OF_GROUPS:
+		return json_integer((json_int_t)model->group_count);
+	default:
+		return json_null();
+	}
+}
+
+static int add_row(json_t *set, const char *id, json_t *current, uint32_t limit)
+{
+	return json_array_append_new(set,
+				     json_pack("{s:s, s:o, s:I}", "QuotaId", id, "QuotaCurrent",
+					       current, "QuotaLimit", (json_int_t)limit));
 }
 
 json_t *quota_answer(const struct model *model)
 {
 	json_t *set = json_array();
+	int error = set ? 0 : -1;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && set; i++) {
-		const struct quota_row *row = &rows[i];
-		size_t count =
-			row->network ? quota_count_instances(model, (enum network)row->network) : 0;
-		json_t *quota =
-			json_pack("{s:s, s:o, s:I}", "QuotaId", row->id, "QuotaCurrent",
-				  row->is_total ? json_integer((json_int_t)count) : json_null(),
-				  "QuotaLimit", (json_int_t)row->limit);
+	for (size_t i = 0; i < QUOTA_COUNT && error == 0; i++) {
+		enum quota quota = (enum quota)i;
 
-		if (json_array_append_new(set, quota) != 0) {
-			json_decref(set);
-			return NULL;
-		}
+		error = add_row(set, quota_id(quota), current_of(quota, model), most_of(quota));
 	}
-	return set;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]) && error == 0; i++)
+		error = add_row(set, never[i].id, never[i].is_total ? json_integer(0) : json_null(),
+				0);
+	if (error == 0)
+		return set;
+	json_decref(set);
+	return NULL;
 }

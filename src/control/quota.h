@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quotas (features.md section 15): how many of each noun there may be, and how many there are. */
+/*
+ * Quotas as the API meets them: how many of each noun there are, and whether more may be made. The
+ * numbers are the operator's (process/quotas.h). Control's one thread.
+ */
 #ifndef CONTROL_QUOTA_H
 #define CONTROL_QUOTA_H
 
@@ -7,14 +10,10 @@
 
 #include "model/model.h"
 #include "model/problem.h"
+#include "process/quotas.h"
 
-enum quota {
-	QUOTA_OF_OPEN_INSTANCES,
-	QUOTA_OF_INTERNAL_INSTANCES,
-	QUOTA_OF_LISTENERS, /* per instance */
-	QUOTA_OF_RULES, /* per listener */
-	QUOTA_OF_TARGETS, /* per rule */
-};
+/* The numbers in force from now on, borrowed; NULL = the defaults. Once, before the first call. */
+void quota_use(const struct quotas *quotas);
 
 enum quota quota_of_network(enum network network);
 /* How many instances of this network there are. */

@@ -259,7 +259,7 @@ static int load_custom(struct row *row, void *context)
 	struct load *load = context;
 	struct custom_configuration *custom;
 
-	if (load->model->custom_count >= QUOTA_CUSTOM_CONFIGURATIONS)
+	if (load->model->custom_count >= LIMIT_CUSTOM_CONFIGURATIONS)
 		return row_bad(row, 0, "too many custom configurations");
 	custom = custom_configuration_new();
 	if (!custom)

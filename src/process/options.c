@@ -18,6 +18,7 @@
 
 #define GRACE_MOST_S 86400
 #define API_RATE_MOST 1000000
+#define WHY_SIZE 512
 #define DATA_PATH_MOST (PATH_MAX - 64) /* room for the names of the files in it */
 
 enum option_name {
@@ -31,8 +32,11 @@ enum option_name {
 	OPTION_GRACE,
 	OPTION_DEFAULT_VIP,
 	OPTION_API_RATE,
+	OPTION_QUOTA,
 	OPTION_SESSIONS,
 	OPTION_LOG_DIR,
+	OPTION_BODY_DIR,
+	OPTION_BODY_ROOM,
 	OPTION_RESUME,
 };
 
@@ -45,9 +49,12 @@ static const struct option long_options[] = {
 	{ "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
 	{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
 	{ "log-dir", required_argument, NULL, OPTION_LOG_DIR },
+	{ "body-dir", required_argument, NULL, OPTION_BODY_DIR },
+	{ "body-room", required_argument, NULL, OPTION_BODY_ROOM },
 	{ "grace", required_argument, NULL, OPTION_GRACE },
 	{ "default-vip", required_argument, NULL, OPTION_DEFAULT_VIP },
 	{ "api-rate", required_argument, NULL, OPTION_API_RATE },
+	{ "quota", required_argument, NULL, OPTION_QUOTA },
 	{ "sessions", required_argument, NULL, OPTION_SESSIONS },
 	{ "resume", required_argument, NULL, OPTION_RESUME },
 	{ "help", no_argument, NULL, 'h' },
@@ -68,12 +75,17 @@ static const char usage[] =
 	"  --log-level LEVEL   error, warning, info or debug (default info)\n"
 	"  --log-format FORMAT text or json (default text)\n"
 	"  --log-dir DIR       where the files of AccessLog are (default: log in --data)\n"
+	"  --body-dir DIR      where bodies of requests rest that are read before they are sent\n"
+	"                      (proxy_request_buffering; default: body in --data)\n"
+	"  --body-room N       MiB that such bodies may take on disk, all together (default 1024)\n"
 	"  --grace SECONDS     how long requests and connections may go on after SIGTERM (default 30), and\n"
 	"                      in the old traffic process after an upgrade (default 3600)\n"
 	"  --sessions N        clients that the source-IP table remembers, 1024 to 100000000 (default\n"
 	"                      1000000); 48 bytes of memory each, once used\n"
 	"  --default-vip ADDR  address of instances that are made without one (default 0.0.0.0)\n"
 	"  --api-rate N        API calls a second per key and action (default 20; 0 = no roof)\n"
+	"  --quota NAME=N      how many of something there may be; may be given for each name that\n"
+	"                      DescribeQuota shows. What exists already stays\n"
 	"  --help              print this\n";
 
 static int refuse(const char *command, const char *option, const char *what)
@@ -126,8 +138,9 @@ static const char *take_resume(const char *text, struct run_options *options)
 	return NULL;
 }
 
-/* NULL, or what is wrong with the value. */
-static const char *take_option(int name, const char *value, struct run_options *options)
+/* NULL, or what is wrong with the value: a constant, or written to `why`. */
+static const char *take_option(int name, const char *value, struct run_options *options,
+			       char why[WHY_SIZE])
 {
 	switch (name) {
 	case OPTION_DATA:
@@ -138,6 +151,12 @@ static const char *take_option(int name, const char *value, struct run_options *
 		return take_path(value, &options->user);
 	case OPTION_LOG_DIR:
 		return take_path(value, &options->log_dir);
+	case OPTION_BODY_DIR:
+		return take_path(value, &options->body_dir);
+	case OPTION_BODY_ROOM:
+		if (read_number(value, 1, BODY_ROOM_MOST_M, &options->body_room_m))
+			return "must be a number of MiB from 1 to 16777216";
+		return NULL;
 	case OPTION_API:
 		if (address_parse(bytes_of(value), &options->api) || options->api.port == 0)
 			return "must be ADDRESS:PORT, such as 127.0.0.1:9080 or [::1]:9080";
@@ -165,6 +184,8 @@ static const char *take_option(int name, const char *value, struct run_options *
 		if (read_number(value, 0, API_RATE_MOST, &options->api_rate))
 			return "must be a number from 0 to 1000000";
 		return NULL;
+	case OPTION_QUOTA:
+		return quotas_take(value, &options->quotas, why, WHY_SIZE) ? why : NULL;
 	case OPTION_LOG_LEVEL:
 		options->log_level = log_level_of(value);
 		return options->log_level ? NULL : "must be error, warning, info or debug";
@@ -183,7 +204,9 @@ static struct run_options default_options(void)
 	struct run_options options = { .grace_s = GRACE_DEFAULT_S,
 				       .upgrade_grace_s = GRACE_UPGRADE_DEFAULT_S,
 				       .sessions = SESSIONS_DEFAULT,
+				       .body_room_m = BODY_ROOM_DEFAULT_M,
 				       .api_rate = API_RATE_PER_SECOND,
+				       .quotas = quotas_default(),
 				       .log_level = LOG_LEVEL_INFO,
 				       .log_format = LOG_KEY_VALUE };
 
@@ -202,6 +225,7 @@ int run_options_parse(int argc, char **argv, struct run_options *ret)
 	opterr = 0;
 	/* ":" in front tells a missing value from an unknown option. */
 	while ((name = getopt_long(argc, argv, "+:h", long_options, &index)) != -1) {
+		char why[WHY_SIZE];
 		const char *problem;
 
 		if (name == 'h') {
@@ -214,7 +238,7 @@ int run_options_parse(int argc, char **argv, struct run_options *ret)
 				argv[optind - 1]);
 			return -EINVAL;
 		}
-		problem = take_option(name, optarg, &options);
+		problem = take_option(name, optarg, &options, why);
 		if (problem)
 			return refuse(command, long_options[index].name, problem);
 	}
@@ -231,6 +255,20 @@ int run_options_parse(int argc, char **argv, struct run_options *ret)
 	return 0;
 }
 
+/* Those that are not what they would be without the option. */
+static size_t write_quotas(const struct quotas *quotas, struct run_arguments *ret, size_t count)
+{
+	for (size_t i = 0; i < QUOTA_COUNT; i++) {
+		if (quotas->most[i] == quota_default((enum quota)i))
+			continue;
+		snprintf(ret->quotas[i], sizeof(ret->quotas[i]), "%s=%u", quota_id((enum quota)i),
+			 quotas->most[i]);
+		ret->argv[count++] = (char *)"--quota";
+		ret->argv[count++] = ret->quotas[i];
+	}
+	return count;
+}
+
 void run_options_to_arguments(const struct run_options *options, const char *child,
 			      struct run_arguments *ret)
 {
@@ -242,6 +280,7 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 		{ "--config", options->config },
 		{ "--user", options->user },
 		{ "--log-dir", options->log_dir },
+		{ "--body-dir", options->body_dir },
 		{ "--api", text[0] },
 		{ "--default-vip", text[1] },
 		{ "--workers", text[2] },
@@ -250,12 +289,13 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 		{ "--api-rate", text[4] },
 		{ "--sessions", options->sessions ? text[5] : NULL },
 		{ "--resume", options->resume_fd ? text[6] : NULL },
+		{ "--body-room", options->body_room_m ? text[7] : NULL },
 		{ "--log-level", log_level_name(options->log_level) },
 		{ "--log-format", options->log_format == LOG_JSON ? "json" : "text" },
 	};
 	size_t count = 0;
 
-	_Static_assert(sizeof(pairs) / sizeof(pairs[0]) * 2 + 3 <=
+	_Static_assert((sizeof(pairs) / sizeof(pairs[0]) + QUOTA_COUNT) * 2 + 3 <=
 			       sizeof(ret->argv) / sizeof(ret->argv[0]),
 		       "a child's command line has room for every option");
 	address_format(&options->api, text[0]);
@@ -265,6 +305,7 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 	snprintf(text[4], sizeof(text[4]), "%u", options->api_rate);
 	snprintf(text[5], sizeof(text[5]), "%u", options->sessions);
 	snprintf(text[6], sizeof(text[6]), "%d", options->resume_fd);
+	snprintf(text[7], sizeof(text[7]), "%u", options->body_room_m);
 	ret->argv[count++] = (char *)"setia";
 	ret->argv[count++] = (char *)child;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -273,5 +314,6 @@ void run_options_to_arguments(const struct run_options *options, const char *chi
 		ret->argv[count++] = (char *)pairs[i].name;
 		ret->argv[count++] = (char *)pairs[i].value;
 	}
+	count = write_quotas(&options->quotas, ret, count);
 	ret->argv[count] = NULL;
 }

@@ -88,6 +88,15 @@ static void refusals(void **state)
 		"run --data /x --resume 2",
 		"run --data /x --resume -1",
 		"run --data /x --api-rate many",
+		"run --data /x --quota",
+		"run --data /x --quota TOTAL_LISTENER_QUOTA",
+		"run --data /x --quota =5",
+		"run --data /x --quota NO_SUCH_QUOTA=5",
+		"run --data /x --quota TOTAL_LISTENER_QUOTA=",
+		"run --data /x --quota TOTAL_LISTENER_QUOTA=-1",
+		"run --data /x --quota TOTAL_LISTENER_QUOTA=5x",
+		"run --data /x --quota TOTAL_LISTENER_QUOTA=16385",
+		"run --data /x --quota TOTAL_LISTENER_QUOTA=99999999999999999999",
 		"run --data /x --log-dir ",
 		"run --data /x --log-level loud",
 		"run --data /x --log-format xml",
@@ -151,6 +160,49 @@ static void children_read_what_was_written(void **state)
 	assert_int_equal(again.resume_fd, 0);
 }
 
+static void every_quota_reaches_the_children(void **state)
+{
+	struct run_options options, again;
+	struct run_arguments arguments;
+	char line[2048] = "run --data /x";
+	int argc = 0;
+
+	assert_int_equal(parse(line, &options), 0);
+	for (size_t i = 0; i < QUOTA_COUNT; i++) {
+		assert_int_equal(options.quotas.most[i], quota_default((enum quota)i));
+		snprintf(line + strlen(line), sizeof(line) - strlen(line),
+			 " --quota %s=7 --quota %s=%zu", quota_id((enum quota)i),
+			 quota_id((enum quota)i), i);
+	}
+	assert_int_equal(parse(line, &options), 0);
+	run_options_to_arguments(&options, "control", &arguments);
+	while (arguments.argv[argc])
+		argc++;
+	assert_int_equal(run_options_parse(argc - 1, arguments.argv + 1, &again), 0);
+	for (size_t i = 0; i < QUOTA_COUNT; i++)
+		assert_int_equal(again.quotas.most[i], i);
+}
+
+static void quota_refusals_name_both_values(void **state)
+{
+	struct quotas quotas = quotas_default();
+	char why[512];
+
+	assert_int_equal(quotas_take("TOTAL_TARGET_BIND_QUOTA=1001", &quotas, why, sizeof(why)),
+			 -EINVAL);
+	assert_non_null(strstr(why, "TOTAL_TARGET_BIND_QUOTA"));
+	assert_non_null(strstr(why, "1001"));
+	assert_non_null(strstr(why, "1000"));
+	assert_int_equal(quotas_take("TOTAL_X=1", &quotas, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "TOTAL_X is no quota"));
+	for (size_t i = 0; i < QUOTA_COUNT; i++) {
+		assert_non_null(strstr(why, quota_id((enum quota)i)));
+		assert_int_equal(quotas.most[i], quota_default((enum quota)i));
+	}
+	assert_int_equal(quotas_take("TOTAL_TARGET_BIND_QUOTA=1000", &quotas, why, sizeof(why)), 0);
+	assert_int_equal(quotas.most[QUOTA_OF_TARGETS], 1000);
+}
+
 static void users_are_found(void **state)
 {
 	struct identity identity = { .user = 5 };
@@ -169,6 +221,8 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(children_read_what_was_written),
+		cmocka_unit_test(every_quota_reaches_the_children),
+		cmocka_unit_test(quota_refusals_name_both_values),
 		cmocka_unit_test(users_are_found),
 	};
 
