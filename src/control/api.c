@@ -238,12 +238,27 @@ static int check_token(struct call *call, const char *text)
 	return 0;
 }
 
+static int check_found(struct call *call, const struct client_token *token,
+		       const struct found_token *found)
+{
+	if (clock_wall_s() - found->created_at > CLIENT_TOKEN_LIFE_S)
+		return problem_set(&call->problem, "InvalidParameter.ClientTokenLimitExceeded",
+				   "ClientToken",
+				   "ClientToken is expired: it was first used more than %d seconds "
+				   "ago. Take a new one.",
+				   CLIENT_TOKEN_LIFE_S);
+	if (strcmp(found->body_hash, token->body_hash) != 0)
+		return problem_set(&call->problem, "InvalidParameter", "ClientToken",
+				   "ClientToken was used for another request.");
+	return 0;
+}
+
 /* Fills token->text when the call carries a new one, and *ret_answer when it was answered before.
  */
 static int look_up_token(struct call *call, struct client_token *token, char **ret_answer)
 {
 	const char *text = input_text(call->input, "ClientToken");
-	char *stored_hash = NULL, *answer = NULL;
+	struct found_token found = { 0 };
 	int error;
 
 	if (!field_find(call->action->fields, "ClientToken") || !text || !*text)
@@ -253,22 +268,19 @@ static int look_up_token(struct call *call, struct client_token *token, char **r
 		error = hash_call(call, token->body_hash);
 	if (error != 0)
 		return error;
-	error = store_find_client_token(call->control->store, call->key_id, text, &stored_hash,
-					&answer);
+	error = store_find_client_token(call->control->store, call->key_id, text, &found);
 	if (error == -ENOENT) {
 		token->text = text;
 		return 0;
 	}
-	if (error == 0 && strcmp(stored_hash, token->body_hash) != 0)
-		error = problem_set(&call->problem, "InvalidParameter", "ClientToken",
-				    "ClientToken was used for another request.");
-	free(stored_hash);
-	if (error != 0) {
-		free(answer);
-		return error;
+	if (error == 0)
+		error = check_found(call, token, &found);
+	if (error == 0) {
+		*ret_answer = found.answer;
+		found.answer = NULL;
 	}
-	*ret_answer = answer;
-	return 0;
+	found_token_done(&found);
+	return error;
 }
 
 /* From checked input to filled output, or to an answer that was given before. */

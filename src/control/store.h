@@ -124,17 +124,20 @@ int store_next_running_task(struct store *store, uint64_t least, uint64_t most,
 /* Running tasks wait for `generation` from now on: all of them, or those that wait for none yet. */
 int store_assign_tasks(struct store *store, uint64_t generation, bool all);
 /*
- * Deletes tasks that finished before `before`, client tokens older than CLIENT_TOKEN_KEEP_S, and
- * what exceeds the roofs of the audit table.
+ * Deletes tasks that finished before `before` and that no living client token names, client tokens
+ * older than CLIENT_TOKEN_KEEP_S, and what exceeds the roofs of the audit table.
  */
 int store_forget_tasks(struct store *store, int64_t before);
 
-/*
- * ClientToken: the answer first given to (key, token), and the body it was given for. -ENOENT.
- * Strings are malloc'd.
- */
+/* ClientToken: what was first answered to (key, token), and for which body. */
+struct found_token {
+	char *body_hash, *answer;
+	int64_t created_at;
+};
+void found_token_done(struct found_token *found);
+/* -ENOENT. The caller ends *ret with found_token_done. */
 int store_find_client_token(struct store *store, const char *key_id, const char *token,
-			    char **ret_body_hash, char **ret_answer);
+			    struct found_token *ret);
 int store_insert_client_token(struct store *store, const char *key_id, const char *token,
 			      const char *body_hash, const char *answer, int64_t wall_s);
 

@@ -168,11 +168,13 @@ int store_assign_tasks(struct store *store, uint64_t generation, bool all)
 
 int store_forget_tasks(struct store *store, int64_t before)
 {
-	int error = store_run(store, STATEMENT_FORGET_TASKS, value_integer(before));
+	int64_t now_s = clock_wall_s();
+	int error = store_run(store, STATEMENT_FORGET_TASKS, value_integer(before),
+			      value_integer(now_s - CLIENT_TOKEN_LIFE_S));
 
 	if (error == 0)
 		error = store_run(store, STATEMENT_FORGET_CLIENT_TOKENS,
-				  value_integer(clock_wall_s() - CLIENT_TOKEN_KEEP_S));
+				  value_integer(now_s - CLIENT_TOKEN_KEEP_S));
 	if (error == 0)
 		error = store_run(store, STATEMENT_FORGET_AUDIT, value_integer(1),
 				  value_integer(AUDIT_CHANGES_MOST));
@@ -182,21 +184,25 @@ int store_forget_tasks(struct store *store, int64_t before)
 	return error;
 }
 
-struct found_token {
-	char *body_hash, *answer;
-};
-
 static int read_client_token(struct row *row, void *context)
 {
 	struct found_token *found = context;
 
 	found->body_hash = row_text_copy(row, 1, STORE_TEXT_MOST);
 	found->answer = row_text_copy(row, 2, STORE_TEXT_MOST);
+	found->created_at = row_integer(row, 3, INT64_MIN, INT64_MAX);
 	return row->error != 0 ? row->error : -EALREADY;
 }
 
+void found_token_done(struct found_token *found)
+{
+	free(found->body_hash);
+	free(found->answer);
+	*found = (struct found_token){ 0 };
+}
+
 int store_find_client_token(struct store *store, const char *key_id, const char *token,
-			    char **ret_body_hash, char **ret_answer)
+			    struct found_token *ret)
 {
 	const struct value values[] = { value_text(key_id), value_text(token) };
 	const struct query query = { STATEMENT_FIND_CLIENT_TOKEN, "client_token", read_client_token,
@@ -205,12 +211,10 @@ int store_find_client_token(struct store *store, const char *key_id, const char 
 	int error = store_query(store, &query, &found);
 
 	if (error == -EALREADY) {
-		*ret_body_hash = found.body_hash;
-		*ret_answer = found.answer;
+		*ret = found;
 		return 0;
 	}
-	free(found.body_hash);
-	free(found.answer);
+	found_token_done(&found);
 	return error != 0 ? error : -ENOENT;
 }
 

@@ -133,13 +133,19 @@ int store_insert_task(struct store *store, const struct task_row *row)
 }
 
 int store_find_client_token(struct store *store, const char *key_id, const char *token,
-			    char **ret_body_hash, char **ret_answer)
+			    struct found_token *ret)
 {
 	if (!fake.token[0] || strcmp(token, fake.token) != 0)
 		return -ENOENT;
-	*ret_body_hash = strdup(fake.token_hash);
-	*ret_answer = strdup(fake.token_answer);
+	*ret = (struct found_token){ strdup(fake.token_hash), strdup(fake.token_answer),
+				     fake.token_created_at };
 	return 0;
+}
+
+void found_token_done(struct found_token *found)
+{
+	free(found->body_hash);
+	free(found->answer);
 }
 
 int store_insert_client_token(struct store *store, const char *key_id, const char *token,
@@ -148,6 +154,7 @@ int store_insert_client_token(struct store *store, const char *key_id, const cha
 	copy(fake.token, sizeof(fake.token), token);
 	copy(fake.token_hash, sizeof(fake.token_hash), body_hash);
 	copy(fake.token_answer, sizeof(fake.token_answer), answer);
+	fake.token_created_at = wall_s;
 	return 0;
 }
 

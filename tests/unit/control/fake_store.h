@@ -21,6 +21,7 @@ struct fake_store {
 	char task_id[64];
 	int task_status;
 	char token[80], token_hash[80], token_answer[2048];
+	int64_t token_created_at;
 	struct api_key keys[FAKE_KEYS_MOST];
 	size_t key_count;
 	/* What goes wrong: a negative errno each. */

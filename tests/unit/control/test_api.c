@@ -342,6 +342,9 @@ static void test_client_token(void **state)
 	fixture_expect("Change", "{\"Name\":\"y\",\"ClientToken\":\"t-1\"}", "InvalidParameter");
 	fixture_expect("Change", "{\"ClientToken\":\"t \"}", "InvalidParameterValue");
 	fixture_expect("Change", "{\"ClientToken\":\"\xc3\xa4\"}", "InvalidParameterValue");
+	fake.token_created_at -= CLIENT_TOKEN_LIFE_S + 60;
+	fixture_expect("Change", "{\"Name\":\"x\",\"ClientToken\":\"t-1\"}",
+		       "InvalidParameter.ClientTokenLimitExceeded");
 	assert_int_equal(fixture.runs, 1);
 	json_decref(first);
 	json_decref(again);
