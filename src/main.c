@@ -96,6 +96,7 @@ static const struct command {
 	{ "apply", "make load balancers what a YAML file says", command_apply },
 	{ "explain", "say which server would answer a request, and why", command_explain },
 	{ "status", "show how a running setia is", command_status },
+	{ "audit", "list who changed what", command_audit },
 	{ "upgrade", "let a running setia go on with the binary at its path", command_upgrade },
 	{ "key", "manage the API's key pairs", command_key },
 	{ "cookie-key", "change the key that seals persistence cookies", command_cookie_key },

@@ -10,11 +10,14 @@
 enum { COMMAND_DONE = 0, COMMAND_FAILED = 1, COMMAND_MISUSED = 2 };
 
 int command_apply(int argc, char **argv);
+int command_audit(int argc, char **argv);
+int command_backup(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_cookie_key(int argc, char **argv);
 int command_demo_echo(int argc, char **argv);
 int command_demo_server(int argc, char **argv);
+int command_restore(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_upgrade(int argc, char **argv);
 int command_version(int argc, char **argv);

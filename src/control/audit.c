@@ -73,11 +73,60 @@ static json_t *value_copy(const char *name, const json_t *value)
 	}
 }
 
-char *audit_detail(const json_t *input)
+/* As a whole JSON text; ids need no escape. */
+static bool names(const char *text, const char *id)
+{
+	char quoted[64];
+	int size = snprintf(quoted, sizeof(quoted), "\"%s\"", id);
+
+	return size > 0 && (size_t)size < sizeof(quoted) && strstr(text, quoted);
+}
+
+static bool holds(const json_t *array, const char *word)
+{
+	const json_t *element;
+	size_t i;
+
+	json_array_foreach((json_t *)array, i, element)
+	{
+		if (strcmp(json_string_value(element), word) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_concerns(json_t *copy, const json_t *concerns)
+{
+	char *text = json_dumps(copy, JSON_COMPACT);
+	json_t *added = json_array();
+	const json_t *id;
+	size_t i;
+	int error = text && added ? 0 : -1;
+
+	json_array_foreach((json_t *)concerns, i, id)
+	{
+		const char *word = json_string_value(id);
+
+		if (error != 0 || json_array_size(added) >= AUDIT_CONCERNS_MOST)
+			break;
+		if (word && !names(text, word) && !holds(added, word))
+			error = json_array_append(added, (json_t *)id);
+	}
+	if (error == 0 && json_array_size(added) > 0)
+		error = json_object_set(copy, "Concerns", added);
+	json_decref(added);
+	free(text);
+	return error;
+}
+
+char *audit_detail(const json_t *input, const json_t *concerns)
 {
 	json_t *copy = value_copy(NULL, input);
-	char *text = copy ? json_dumps(copy, JSON_COMPACT) : NULL;
+	char *text = NULL;
 	char hash[65], told[160];
+
+	if (copy && (!json_is_object(copy) || add_concerns(copy, concerns) == 0))
+		text = json_dumps(copy, JSON_COMPACT);
 
 	json_decref(copy);
 	if (!text || strlen(text) <= AUDIT_DETAIL_MOST)

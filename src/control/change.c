@@ -18,9 +18,41 @@
 #include "control/store.h"
 #include "process/log.h"
 
+static bool is_id_name(const char *name)
+{
+	size_t size = strlen(name);
+
+	return (size >= 2 && strcmp(name + size - 2, "Id") == 0) ||
+	       (size >= 3 && strcmp(name + size - 3, "Ids") == 0);
+}
+
+/* The ids that the answer gives and those of the instances touched: what the input cannot tell. */
+static json_t *concerns_of(const struct call *call)
+{
+	json_t *concerns = json_array(), *value;
+	const char *name;
+	int error = concerns ? 0 : -1;
+
+	json_object_foreach(call->output, name, value)
+	{
+		if (error != 0 || !is_id_name(name))
+			continue;
+		error = json_is_array(value) ? json_array_extend(concerns, value)
+					     : json_array_append(concerns, value);
+	}
+	if (error == 0 && call->touched_instances)
+		error = json_array_extend(concerns, call->touched_instances);
+	if (error == 0)
+		return concerns;
+	json_decref(concerns);
+	return NULL;
+}
+
 static int record_audit(const struct call *call, const char *result)
 {
-	char *detail = call->input ? audit_detail(call->input) : strdup("");
+	bool is_done = strcmp(result, "ok") == 0;
+	json_t *concerns = is_done ? concerns_of(call) : NULL;
+	char *detail = call->input ? audit_detail(call->input, concerns) : strdup("");
 	struct audit_row row = {
 		.wall_s = clock_wall_s(),
 		.key_id = call->key_id,
@@ -32,6 +64,7 @@ static int record_audit(const struct call *call, const char *result)
 	int error = detail ? store_insert_audit(call->control->store, &row) : -ENOMEM;
 
 	free(detail);
+	json_decref(concerns);
 	return error;
 }
 

@@ -39,6 +39,11 @@ static const char *const checked_tables[] = {
 	"group_binding",
 };
 
+int64_t store_schema_version(void)
+{
+	return SCHEMA_VERSION;
+}
+
 static int refuse(const char *reason, const char *detail)
 {
 	log_event(LOG_LEVEL_ERROR, "store_refused", "reason", reason, "detail", detail, NULL);

@@ -177,7 +177,7 @@ static void check_input(const struct action *action, json_t *input)
 		check_settings(input);
 	else if (strcmp(action->name, "CreateRule") == 0)
 		check_rules(input);
-	detail = audit_detail(input);
+	detail = audit_detail(input, NULL);
 	expect(!detail || strlen(detail) <= AUDIT_DETAIL_MOST);
 	free(detail);
 	json_decref(input);
