@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The row of a health check in a snapshot, and the text that rows point to. See snapshot_rows.h. */
+/*
+ * The row of a health check in a snapshot, and what rows of all kinds point with. See
+ * snapshot_rows.h.
+ */
 #ifndef MODEL_SNAPSHOT_HEALTH_H
 #define MODEL_SNAPSHOT_HEALTH_H
 
@@ -8,6 +11,10 @@
 struct snapshot_text {
 	uint32_t offset; /* into SNAPSHOT_TEXT; a NUL that is not counted follows the bytes */
 	uint32_t size;
+};
+
+struct snapshot_run {
+	uint32_t first, count; /* rows of another section */
 };
 
 /* features.md section 6. Ranges are model/health_check.h's. */

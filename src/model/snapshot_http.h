@@ -10,10 +10,6 @@
 
 #include "model/snapshot_health.h"
 
-struct snapshot_run {
-	uint32_t first, count;
-};
-
 /* Row 0 is what holds without a custom configuration; then each one that is in use. */
 struct snapshot_http {
 	uint64_t body_most; /* client_max_body_size, bytes */

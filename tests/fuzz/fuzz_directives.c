@@ -40,9 +40,25 @@ static void parse_again(struct bytes text, const struct directives *expected)
 	if (size <= LIMIT_CUSTOM_CONTENT) {
 		expect(!directives_parse((struct bytes){ copy, size }, "text", &directives,
 					 &problem));
-		expect(!memcmp(&directives, expected, sizeof(directives)));
+		expect(directives_are_equal(&directives, expected));
+		directives_done(&directives);
 	}
 	free(copy);
+}
+
+/* A snapshot with them passes its checker. */
+static void check_lists(const struct directives *directives)
+{
+	expect(directives->header_count <= LIMIT_CUSTOM_HEADERS);
+	expect(directives->page_count <= LIMIT_CUSTOM_PAGES);
+	for (size_t i = 0; i < directives->header_count; i++)
+		expect(!directive_header_fault((enum header_kind)directives->headers[i].kind,
+					       bytes_of(directives->headers[i].name),
+					       bytes_of(directives->headers[i].value)));
+	for (size_t i = 0; i < directives->page_count; i++)
+		expect(!directive_page_fault(directives->pages[i].status,
+					     directives->pages[i].response,
+					     bytes_of(directives->pages[i].uri)));
 }
 
 static unsigned count_lines(struct bytes text)
@@ -69,7 +85,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	before = directives;
 	if (directives_parse(text, "text", &directives, &problem) == 0) {
 		expect(!problem.code && !directives_out_of_range(&directives));
+		check_lists(&directives);
 		parse_again(text, &directives);
+		directives_done(&directives);
 	} else {
 		expect(problem.code && !strcmp(problem.field, "text"));
 		expect(!memcmp(&directives, &before, sizeof(before)));

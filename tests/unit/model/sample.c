@@ -189,6 +189,28 @@ static void small_layer4(struct sample *sample, struct instance *instance)
 	sample_listener_target(sample, listener, "10.0.0.6:53", 10);
 }
 
+/* Every kind of header, and pages. */
+static void small_custom(struct sample *sample, struct instance *instance)
+{
+	static const char text[] =
+		"client_header_timeout 31s; client_max_body_size 10240M;\n"
+		"keepalive_timeout 0; server_tokens off;\n"
+		"proxy_buffers 8 4k; proxy_buffer_size 8k;\n"
+		"client_header_buffer_size 16k; proxy_redirect http:// https://;\n"
+		"add_header X-Frame-Options DENY; more_set_headers 'Server:';\n"
+		"proxy_set_header X-Uri \"$scheme://$host$uri\";\n"
+		"error_page 503 502 =303 /sorry?from=lb; error_page 404 /;\n";
+	struct custom_configuration *custom = custom_configuration_new();
+	struct problem problem = { 0 };
+
+	MUST(custom);
+	custom->number = 1;
+	snprintf(custom->id, sizeof(custom->id), "pz-00000001");
+	MUST(directives_parse(bytes_of(text), "text", &custom->directives, &problem) == 0);
+	MUST(model_add_custom(&sample->model, custom) == 0);
+	instance->custom = custom;
+}
+
 void sample_small(struct sample *sample)
 {
 	struct instance *first, *second;
@@ -199,6 +221,7 @@ void sample_small(struct sample *sample)
 	add_keys(sample);
 	first = sample_instance(sample, "127.0.0.1");
 	set_text(&first->name, "shop \"front\"");
+	small_custom(sample, first);
 	listener = sample_listener(sample, first, 8080);
 	rule = sample_rule(sample, listener, "shop.example", "/");
 	set_text(&listener->access_log, "shop.log");

@@ -477,6 +477,20 @@ static void large_round_trip(void **state)
 	sample_done(&sample);
 }
 
+static void custom_limits(const struct snapshot_http *row)
+{
+	assert_int_equal(row->header_timeout_ms, 31000);
+	assert_int_equal(row->body_timeout_ms, 32000);
+	assert_true(row->body_most == 10240ull << 20);
+	assert_int_equal(row->keepalive_timeout_ms, 0);
+	assert_int_equal(row->keepalive_requests, 5);
+	assert_int_equal(row->connect_timeout_ms, 6000);
+	assert_int_equal(row->read_timeout_ms, 37000);
+	assert_int_equal(row->send_timeout_ms, 38000);
+	assert_int_equal(row->client_send_timeout_ms, 9000);
+	assert_int_equal(row->to_client.count + row->to_target.count + row->pages.count, 0);
+}
+
 /* A custom configuration holds for every listener of the instances that are bound to it, only. */
 static void custom_configurations_reach_listeners(void **state)
 {
@@ -489,32 +503,26 @@ static void custom_configurations_reach_listeners(void **state)
 	struct problem problem = { 0 };
 	struct sample sample;
 	struct snapshot snapshot;
-	const struct snapshot_listener *row;
 
 	sample_small(&sample);
 	assert_non_null(custom);
 	assert_int_equal(directives_parse(bytes_of(text), "text", &custom->directives, &problem),
 			 0);
+	custom->number = 7;
 	assert_int_equal(model_add_custom(&sample.model, custom), 0);
 	sample.model.instances[0]->custom = custom;
 	sample_open(&sample, 1, &snapshot);
+	/* The sample's own is not in use any more. */
+	assert_int_equal(snapshot.header->sections[SNAPSHOT_HTTP].count, 2);
+	assert_int_equal(snapshot.header->sections[SNAPSHOT_HEADERS].count, 0);
+	custom_limits(&snapshot.https[1]);
+	assert_int_equal(snapshot.https[0].keepalive_timeout_ms, HTTP_KEEPALIVE_TIMEOUT_MS);
 	for (uint32_t i = 0; i < snapshot.listener_count; i++) {
-		row = &snapshot.listeners[i];
-		if (row->instance != 0) {
-			assert_int_equal(row->keepalive_timeout_ms,
-					 row->protocol == PROTOCOL_HTTP ? HTTP_KEEPALIVE_TIMEOUT_MS
-									: 0);
-			continue;
-		}
-		assert_int_equal(row->header_timeout_ms, 31000);
-		assert_int_equal(row->body_timeout_ms, 32000);
-		assert_true(row->body_most == 10240ull << 20);
-		assert_int_equal(row->keepalive_timeout_ms, 0);
-		assert_int_equal(row->keepalive_requests, 5);
-		assert_int_equal(row->connect_timeout_ms, 6000);
-		assert_int_equal(row->read_timeout_ms, 37000);
-		assert_int_equal(row->send_timeout_ms, 38000);
-		assert_int_equal(row->client_send_timeout_ms, 9000);
+		const struct snapshot_listener *row = &snapshot.listeners[i];
+
+		assert_int_equal(row->http, row->protocol != PROTOCOL_HTTP ? SNAPSHOT_NONE
+					    : row->instance == 0           ? 1
+									   : 0);
 	}
 	assert_int_not_equal(snapshot.listeners[snapshot.listener_count - 1].instance, 0);
 	snapshot_close(&snapshot);

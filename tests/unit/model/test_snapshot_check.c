@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/directives.h"
 #include "model/route.h"
 #include "sample.h"
 
@@ -23,6 +24,9 @@ struct copy {
 	struct snapshot_header *header;
 	struct snapshot_instance *instances;
 	struct snapshot_listener *listeners;
+	struct snapshot_http *https;
+	struct snapshot_field *fields;
+	struct snapshot_page *pages;
 	struct snapshot_host *hosts;
 	struct snapshot_path *paths;
 	struct snapshot_rule *rules;
@@ -46,6 +50,9 @@ static void copy_init(struct copy *copy)
 	copy->header = (void *)copy->data;
 	copy->instances = (void *)(copy->data + at[SNAPSHOT_INSTANCES].offset);
 	copy->listeners = (void *)(copy->data + at[SNAPSHOT_LISTENERS].offset);
+	copy->https = (void *)(copy->data + at[SNAPSHOT_HTTP].offset);
+	copy->fields = (void *)(copy->data + at[SNAPSHOT_HEADERS].offset);
+	copy->pages = (void *)(copy->data + at[SNAPSHOT_PAGES].offset);
 	copy->hosts = (void *)(copy->data + at[SNAPSHOT_HOSTS].offset);
 	copy->paths = (void *)(copy->data + at[SNAPSHOT_PATHS].offset);
 	copy->rules = (void *)(copy->data + at[SNAPSHOT_RULES].offset);
@@ -233,7 +240,8 @@ static void lies_of_listeners(void **state)
 	LIE("settings of layer 4", copy.listeners[0].idle_timeout_ms = 1);
 	LIE("settings of layer 4", copy.listeners[0].session_epoch = 1);
 	LIE("settings of layer 4", copy.listeners[0].has_proxy_protocol = 1);
-	LIE("unused", copy.listeners[0].unused_word = 1);
+	LIE("no such custom configuration", copy.listeners[0].http = 2);
+	LIE("no such custom configuration", copy.listeners[0].http = SNAPSHOT_NONE);
 	LIE("unused", copy.listeners[0].unused_layer4[6] = 1);
 	LIE("access log", copy.listeners[0].access_log.size++);
 	LIE("access log", copy.listeners[0].access_log.offset = UINT32_MAX);
@@ -245,15 +253,6 @@ static void lies_of_listeners(void **state)
 	LIE("access log", copy.listeners[1].access_log_format = 1);
 	LIE("flag", copy.listeners[0].has_keepalive = 2);
 	LIE("unused", copy.listeners[0].unused = 2);
-	LIE("client_header_timeout is out of range", copy.listeners[0].header_timeout_ms = 29999);
-	LIE("client_body_timeout", copy.listeners[0].body_timeout_ms = 120001);
-	LIE("proxy_connect_timeout", copy.listeners[0].connect_timeout_ms = 0);
-	LIE("proxy_read_timeout", copy.listeners[0].read_timeout_ms = 29999);
-	LIE("proxy_send_timeout", copy.listeners[0].send_timeout_ms = 3600001);
-	LIE("row 0: send_timeout", copy.listeners[0].client_send_timeout_ms = 999);
-	LIE("keepalive_timeout", copy.listeners[0].keepalive_timeout_ms = UINT32_MAX);
-	LIE("keepalive_requests", copy.listeners[0].keepalive_requests = 0);
-	LIE("client_max_body_size", copy.listeners[0].body_most = UINT64_MAX);
 	LIE("hosts", copy.listeners[0].hosts.count = UINT32_MAX);
 	LIE("hosts", copy.listeners[1].hosts.first = 1);
 	LIE("belongs to no listener", copy.listeners[1].hosts.count = 0,
@@ -264,6 +263,71 @@ static void lies_of_listeners(void **state)
 	LIE("any or default", copy.listeners[0].default_host = 2);
 	LIE("any or default", copy.listeners[1].default_host = 0);
 	LIE("any or default", copy.listeners[1].default_host = 2);
+}
+
+/* Row 1: header 0 to the target, 1 set, 2 added; pages 404, 502, 503. */
+static void lies_of_numbers(void **state)
+{
+	LIE("configurations, row 1: client_header_timeout",
+	    copy.https[1].header_timeout_ms = 29999);
+	LIE("row 0: client_body_timeout", copy.https[0].body_timeout_ms = 120001);
+	LIE("proxy_connect_timeout", copy.https[0].connect_timeout_ms = 0);
+	LIE("proxy_read_timeout", copy.https[0].read_timeout_ms = 29999);
+	LIE("proxy_send_timeout", copy.https[0].send_timeout_ms = 3600001);
+	LIE("row 0: send_timeout", copy.https[0].client_send_timeout_ms = 999);
+	LIE("keepalive_timeout", copy.https[0].keepalive_timeout_ms = UINT32_MAX);
+	LIE("keepalive_requests", copy.https[0].keepalive_requests = 0);
+	LIE("client_max_body_size", copy.https[0].body_most = UINT64_MAX);
+	LIE("client_max_body_size", copy.https[1].buffers_request = 1);
+	LIE("client_header_buffer_size", copy.https[1].head_buffer_size = 1023);
+	LIE("proxy_buffer_size", copy.https[1].response_head_size = 32769);
+	LIE("proxy_buffers", copy.https[1].response_head_size = 16384);
+	LIE("proxy_buffers", copy.https[0].response_head_size = 4096);
+	LIE("proxy_buffers", copy.https[1].response_buffer_size = 0);
+	LIE("proxy_buffers", copy.https[1].response_buffer_size = 20000);
+	LIE("proxy_buffers", copy.https[1].response_buffer_count = 0);
+	LIE("proxy_buffers", copy.https[1].response_buffer_count = 9);
+	LIE("proxy_request_buffering", copy.https[0].buffers_request = 2);
+	LIE("proxy_ignore_client_abort", copy.https[0].ignores_client_abort = 2);
+	LIE("server_tokens", copy.https[0].shows_version = 2);
+	LIE("proxy_redirect", copy.https[0].redirects_to_https = 2);
+	LIE("unused", copy.https[0].unused[6] = 1);
+}
+
+static void lies_of_headers_and_pages(void **state)
+{
+	LIE("do not follow", copy.https[1].to_target.first = 1);
+	LIE("do not follow", copy.https[1].to_target.count = UINT32_MAX);
+	LIE("do not follow", copy.https[1].to_client.first = 0);
+	LIE("do not follow", copy.https[1].to_client.count = 3);
+	LIE("not belong there", copy.https[1].to_target.count = 2);
+	LIE("not belong there", copy.fields[0].kind = HEADER_SET);
+	LIE("not belong there", copy.fields[1].kind = HEADER_TO_TARGET);
+	LIE("not belong there", copy.fields[1].kind = HEADER_ADD, copy.fields[2].kind = HEADER_SET);
+	LIE("not belong there", copy.fields[2].kind = 0);
+	LIE("headers, row 2: belongs to no", copy.https[1].to_client.count = 1);
+	LIE("can have", copy.fields[2].unused[6] = 1);
+	LIE("can have", copy.fields[0].name = copy.fields[2].name);
+	LIE("can have", copy.fields[2].name.size = UINT32_MAX);
+	LIE("can have", copy.fields[2].name.offset = UINT32_MAX);
+	LIE("can have", copy.fields[2].value.size++);
+	LIE("can have", copy.text[copy.fields[2].name.offset] = ':');
+	LIE("can have", copy.text[copy.fields[2].value.offset] = '\n');
+	LIE("can have", copy.text[copy.fields[2].value.offset] = HEADER_VARIABLE);
+	LIE("can have",
+	    copy.text[copy.fields[0].value.offset] = HEADER_VARIABLE + HEADER_VARIABLES);
+	LIE("pages do not follow", copy.https[1].pages.first = 1);
+	LIE("pages do not follow", copy.https[1].pages.count = 4);
+	LIE("pages, row 2: belongs to no", copy.https[1].pages.count = 2);
+	LIE("page that no", copy.pages[1].unused = 1);
+	LIE("page that no", copy.pages[1].status = 404);
+	LIE("page that no", copy.pages[0].status = 399);
+	LIE("page that no", copy.pages[2].status = 600);
+	LIE("page that no", copy.pages[2].response = 200);
+	LIE("page that no", copy.pages[2].uri.size++);
+	LIE("page that no", copy.text[copy.pages[2].uri.offset] = 's');
+	LIE("page that no", copy.text[copy.pages[2].uri.offset + 1] = '/');
+	LIE("page that no", copy.text[copy.pages[2].uri.offset + 1] = '\r');
 }
 
 static void lies_of_rules_and_targets(void **state)
@@ -324,8 +388,7 @@ static void lies_of_layer_4(void **state)
 	LIE("any or default", copy.listeners[3].default_host = 2);
 	LIE("another listener, domain or url", copy.paths[6].rule = 7);
 	LIE("settings of HTTP", copy.listeners[3].has_keepalive = 1);
-	LIE("settings of HTTP", copy.listeners[3].header_timeout_ms = 60000);
-	LIE("settings of HTTP", copy.listeners[3].body_most = 1ull << 63);
+	LIE("settings of HTTP", copy.listeners[3].http = 0);
 	LIE("an access log", copy.listeners[3].access_log = copy.listeners[0].access_log,
 	    copy.listeners[3].access_log_format = 1);
 }
@@ -346,7 +409,6 @@ static void lies_of_layer_4_settings(void **state)
 	LIE("flag", copy.listeners[3].reschedules_zero_weight = 2);
 	LIE("flag", copy.listeners[3].reschedules_unhealthy = 2);
 	LIE("flag", copy.listeners[3].reschedules_expand = 2);
-	LIE("unused", copy.listeners[3].unused_word = 1);
 	LIE("unused", copy.listeners[3].unused = 1);
 	LIE("unused", copy.listeners[3].unused_layer4[0] = 1);
 	/* UDP stands where HTTP stands; TCP cannot. */
@@ -474,6 +536,8 @@ int main(void)
 		cmocka_unit_test(unaligned_is_refused),
 		cmocka_unit_test(lies_of_keys_and_instances),
 		cmocka_unit_test(lies_of_listeners),
+		cmocka_unit_test(lies_of_numbers),
+		cmocka_unit_test(lies_of_headers_and_pages),
 		cmocka_unit_test(lies_of_rules_and_targets),
 		cmocka_unit_test(lies_of_layer_4),
 		cmocka_unit_test(lies_of_layer_4_settings),
