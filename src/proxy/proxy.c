@@ -7,6 +7,7 @@
 #include "proxy/proxy.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "process/log.h"
 #include "process/message.h"
 #include "proxy/access_log.h"
+#include "proxy/body_store.h"
 #include "proxy/health.h"
 #include "proxy/listener.h"
 #include "proxy/sessions.h"
@@ -37,6 +39,8 @@ struct proxy {
 	struct worker *workers;
 	unsigned started; /* workers whose thread runs */
 	struct descriptors descriptors;
+	struct body_room bodies;
+	char body_directory[PATH_MAX];
 	struct generation *newest;
 	uint64_t sequence; /* of the last handover */
 	uint64_t live; /* handover that the keeper was told of */
@@ -58,10 +62,23 @@ static int proxy_refuse(uint64_t generation, const char *why)
 	return message_send(CHILD_CHANNEL_FD, &header, why, NULL, 0);
 }
 
+static void proxy_make_body_room(struct proxy *proxy)
+{
+	const struct run_options *options = proxy->options;
+
+	/* Both have a roof below PATH_MAX. */
+	snprintf(proxy->body_directory, sizeof(proxy->body_directory), "%s%s",
+		 options->body_dir ? options->body_dir : options->data,
+		 options->body_dir ? "" : "/body");
+	proxy->bodies.directory = proxy->body_directory;
+	proxy->bodies.disk_most = (uint64_t)options->body_room_m << 20;
+}
+
 static int proxy_start_workers(struct proxy *proxy, unsigned bank)
 {
 	int result = 0;
 
+	proxy_make_body_room(proxy);
 	proxy->workers = calloc(proxy->options->workers, sizeof(*proxy->workers));
 	if (!proxy->workers)
 		return -ENOMEM;
@@ -73,6 +90,7 @@ static int proxy_start_workers(struct proxy *proxy, unsigned bank)
 					     .regions = proxy->regions,
 					     .sessions = proxy->table,
 					     .access = access_log_ring(proxy->access, i),
+					     .bodies = &proxy->bodies,
 					     .health = proxy->health,
 					     .sockets = proxy->sockets,
 					     .descriptors = &proxy->descriptors,

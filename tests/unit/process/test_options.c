@@ -51,6 +51,8 @@ static void defaults(void **state)
 	assert_null(options.config);
 	assert_null(options.user);
 	assert_null(options.log_dir);
+	assert_null(options.body_dir);
+	assert_int_equal(options.body_room_m, BODY_ROOM_DEFAULT_M);
 	address_format(&options.api, text);
 	assert_string_equal(text, "127.0.0.1:9080");
 	assert_true(address_is_any(&options.default_vip));
@@ -98,6 +100,10 @@ static void refusals(void **state)
 		"run --data /x --quota TOTAL_LISTENER_QUOTA=16385",
 		"run --data /x --quota TOTAL_LISTENER_QUOTA=99999999999999999999",
 		"run --data /x --log-dir ",
+		"run --data /x --body-dir ",
+		"run --data /x --body-room 0",
+		"run --data /x --body-room 16777217",
+		"run --data /x --body-room 1G",
 		"run --data /x --log-level loud",
 		"run --data /x --log-format xml",
 		"run --data /x --config ",
@@ -123,7 +129,7 @@ static void children_read_what_was_written(void **state)
 
 	assert_int_equal(parse("run --data /x --config a.yaml --user nobody --api [::1]:80 "
 			       "--default-vip 2001:db8::1 --workers 64 --grace 0 --api-rate 0 "
-			       "--sessions 2048 --resume 17 "
+			       "--sessions 2048 --resume 17 --body-dir /b --body-room 7 "
 			       "--log-level debug --log-format json",
 			       &options),
 			 0);
@@ -144,6 +150,8 @@ static void children_read_what_was_written(void **state)
 	assert_int_equal(again.upgrade_grace_s, 0);
 	assert_int_equal(again.sessions, 2048);
 	assert_int_equal(again.resume_fd, 17);
+	assert_string_equal(again.body_dir, "/b");
+	assert_int_equal(again.body_room_m, 7);
 	assert_int_equal(again.api_rate, 0);
 	assert_int_equal(again.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(again.log_format, LOG_JSON);
@@ -158,6 +166,8 @@ static void children_read_what_was_written(void **state)
 	assert_int_equal(again.upgrade_grace_s, GRACE_UPGRADE_DEFAULT_S);
 	assert_int_equal(again.sessions, SESSIONS_DEFAULT);
 	assert_int_equal(again.resume_fd, 0);
+	assert_null(again.body_dir);
+	assert_int_equal(again.body_room_m, BODY_ROOM_DEFAULT_M);
 }
 
 static void every_quota_reaches_the_children(void **state)
