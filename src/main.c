@@ -97,6 +97,8 @@ static const struct command {
 	{ "explain", "say which server would answer a request, and why", command_explain },
 	{ "status", "show how a running setia is", command_status },
 	{ "audit", "list who changed what", command_audit },
+	{ "backup", "write the configuration to a file, while setia runs or not", command_backup },
+	{ "restore", "make a backup the configuration of a stopped setia", command_restore },
 	{ "upgrade", "let a running setia go on with the binary at its path", command_upgrade },
 	{ "key", "manage the API's key pairs", command_key },
 	{ "cookie-key", "change the key that seals persistence cookies", command_cookie_key },

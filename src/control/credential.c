@@ -120,7 +120,7 @@ static int first_key(struct api_key *ret)
 	return 0;
 }
 
-static int write_credentials(const char *path, const struct api_key *key)
+int credential_write(const char *path, const struct api_key *key)
 {
 	char text[256];
 	int size = snprintf(text, sizeof(text), "secret_id = %s\nsecret_key = %s\n", key->secret_id,
@@ -149,7 +149,7 @@ static int make_first_key(struct store *store, const char *data_dir)
 		return error;
 	error = store_insert_api_key(store, &key);
 	if (error == 0)
-		error = write_credentials(path, &key);
+		error = credential_write(path, &key);
 	if (error == 0)
 		error = store_commit(store);
 	if (error != 0) {

@@ -25,5 +25,7 @@ const struct api_key *keyring_first(const struct keyring *keyring); /* all of th
 int keyring_reload(struct keyring *keyring);
 /* "AKID" + 32 and a key of 40 random letters and digits. */
 int credential_make(struct api_key *ret);
+/* Makes `path` a file of this pair, as commands read it: 0600, whole or not at all. -errno. */
+int credential_write(const char *path, const struct api_key *key);
 
 #endif

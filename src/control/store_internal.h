@@ -2,7 +2,8 @@
 /*
  * What the store's own files share: the open database, its prepared statements, the bitmaps of
  * slots, and the ways to run a statement and to read a row without trusting it. Nobody else
- * includes this. Control's one thread.
+ * includes this but who copies and checks the file as a whole (backup, restore). Control's one
+ * thread.
  */
 #ifndef CONTROL_STORE_INTERNAL_H
 #define CONTROL_STORE_INTERNAL_H
