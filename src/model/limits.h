@@ -26,6 +26,7 @@
 #define LIMIT_DOMAINS_PER_RULE 20	/* each domain and URL is a row of its own */
 #define LIMIT_GROUPS 4096		/* target groups; the quota is 200 */
 #define LIMIT_CIDRS 10000		/* in each of an instance's two lists; a search of 14 steps */
+#define LIMIT_CIDRS_ALL 1000000		/* of all instances: 32 MB of a snapshot */
 #define LIMIT_PATHS (LIMIT_RULES * LIMIT_DOMAINS_PER_RULE)	/* and of hosts */
 #define LIMIT_PATTERNS (LIMIT_PATHS + LIMIT_RULES)	/* no more can be named */
 #define LIMIT_PATTERNS_PER_LISTENER 200	/* a request may have to try each of them */

@@ -18,6 +18,7 @@
 struct snapshot {
 	const struct snapshot_header *header;
 	const struct snapshot_instance *instances;
+	const struct snapshot_range *ranges;
 	const struct snapshot_listener *listeners;
 	const struct snapshot_http *https;
 	const struct snapshot_field *fields; /* SNAPSHOT_HEADERS */

@@ -291,6 +291,8 @@ static void fill(struct filler *filler, const struct model *model)
 	if (plan->counts[SNAPSHOT_TURNS] > 0)
 		memcpy(section_at(filler, SNAPSHOT_TURNS), plan->turns,
 		       plan->counts[SNAPSHOT_TURNS] * sizeof(*plan->turns));
+	memcpy(section_at(filler, SNAPSHOT_RANGES), plan->ranges,
+	       plan->counts[SNAPSHOT_RANGES] * sizeof(*plan->ranges));
 	fill_http(filler);
 	fill_checks(filler);
 	fill_keys(filler, model);
@@ -299,9 +301,12 @@ static void fill(struct filler *filler, const struct model *model)
 		struct snapshot_instance *row = &filler->instances[i];
 
 		row->name = plan->instance_names[i];
+		row->access = plan->access[i];
 		fill_id(row->id, instance->id);
-		for (size_t j = 0; j < instance->listener_count; j++)
-			fill_listener(filler, instance, instance->listeners[j], i);
+		for (size_t j = 0; j < instance->listener_count; j++) {
+			if (!instance->listeners[j]->is_stopped)
+				fill_listener(filler, instance, instance->listeners[j], i);
+		}
 	}
 }
 

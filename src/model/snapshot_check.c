@@ -17,6 +17,7 @@
 
 static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_INSTANCES] = LIMIT_INSTANCES,
+	[SNAPSHOT_RANGES] = LIMIT_CIDRS_ALL,
 	[SNAPSHOT_LISTENERS] = LIMIT_LISTENERS,
 	[SNAPSHOT_HTTP] = LIMIT_CUSTOM_CONFIGURATIONS + 1,
 	[SNAPSHOT_HEADERS] = (LIMIT_CUSTOM_CONFIGURATIONS + 1) * LIMIT_CUSTOM_HEADERS,
@@ -375,6 +376,8 @@ int snapshot_check(const void *data, size_t size, char *why, size_t why_size)
 		error = check_keys(&checker);
 	if (error == 0)
 		error = check_instances(&checker);
+	if (error == 0)
+		error = snapshot_check_access(&checker);
 	if (error == 0)
 		error = snapshot_check_http(&checker);
 	if (error == 0)

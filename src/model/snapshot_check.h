@@ -65,6 +65,9 @@ static inline bool snapshot_address_is_good(const struct address *address)
 /* True when the first `count` of checker->numbers differ from each other; sorts them. */
 bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count);
 
+/* Who may connect to instances. */
+int snapshot_check_access(struct snapshot_checker *checker);
+
 /* The custom configurations with their headers and pages. */
 int snapshot_check_http(struct snapshot_checker *checker);
 

@@ -21,6 +21,7 @@ static const struct {
 	size_t row_size;
 } sections[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_INSTANCES] = { "instances", sizeof(struct snapshot_instance) },
+	[SNAPSHOT_RANGES] = { "address ranges", sizeof(struct snapshot_range) },
 	[SNAPSHOT_LISTENERS] = { "listeners", sizeof(struct snapshot_listener) },
 	[SNAPSHOT_HTTP] = { "custom configurations", sizeof(struct snapshot_http) },
 	[SNAPSHOT_HEADERS] = { "headers", sizeof(struct snapshot_field) },
@@ -36,8 +37,9 @@ static const struct {
 };
 
 /* The file's rows: no padding that nobody clears, and every row keeps the next one aligned. */
-_Static_assert(sizeof(struct snapshot_header) == 144, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_instance) == 24, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_header) == 152, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_instance) == 56, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_range) == 32, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_listener) == 120, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_http) == 88, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_field) == 24, "a new shape needs a new SNAPSHOT_VERSION");
@@ -80,6 +82,7 @@ void snapshot_view(const void *data, struct snapshot *ret)
 	*ret = (struct snapshot){
 		.header = header,
 		.instances = (const void *)(bytes + at[SNAPSHOT_INSTANCES].offset),
+		.ranges = (const void *)(bytes + at[SNAPSHOT_RANGES].offset),
 		.listeners = (const void *)(bytes + at[SNAPSHOT_LISTENERS].offset),
 		.https = (const void *)(bytes + at[SNAPSHOT_HTTP].offset),
 		.fields = (const void *)(bytes + at[SNAPSHOT_HEADERS].offset),

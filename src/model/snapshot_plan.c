@@ -166,10 +166,12 @@ static int plan_count(struct snapshot_plan *plan, const struct model *model)
 	for (size_t i = 0; i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];
 
-		listeners += instance->listener_count;
 		for (size_t j = 0; j < instance->listener_count; j++) {
 			const struct listener *listener = instance->listeners[j];
 
+			if (listener->is_stopped)
+				continue;
+			listeners++;
 			layer4 += protocol_is_layer4((enum protocol)listener->protocol);
 			rules += listener->rule_count;
 			targets += listener->target_count;
@@ -215,6 +217,8 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 		error = plan_reserve(plan);
 	if (error == 0)
 		error = snapshot_plan_http(plan, model);
+	if (error == 0)
+		error = snapshot_plan_access(plan, model);
 	for (size_t i = 0; error == 0 && i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];
 
@@ -222,6 +226,8 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 		for (size_t j = 0; error == 0 && j < instance->listener_count; j++) {
 			const struct listener *listener = instance->listeners[j];
 
+			if (listener->is_stopped)
+				continue;
 			error = plan_text(plan, listener->access_log, &plan->access_logs[row++]);
 			if (error == 0)
 				error = plan_listener(plan, listener, rule);
@@ -244,6 +250,8 @@ void snapshot_plan_done(struct snapshot_plan *plan)
 	free(plan->path_order);
 	free(plan->instance_names);
 	free(plan->access_logs);
+	free(plan->ranges);
+	free(plan->access);
 	free(plan->https);
 	free(plan->fields);
 	free(plan->pages);

@@ -38,6 +38,8 @@ struct snapshot_plan {
 	struct snapshot_field *fields; /* SNAPSHOT_HEADERS */
 	struct snapshot_page *pages; /* SNAPSHOT_PAGES */
 	uint32_t *custom_rows; /* of https, by place among the model's customs; 0 = not in use */
+	struct snapshot_range *ranges; /* SNAPSHOT_RANGES */
+	struct snapshot_access *access; /* by row of instances */
 	uint32_t *instance_https; /* row of https, by row of instances */
 };
 
@@ -64,6 +66,9 @@ int snapshot_plan_health(struct snapshot_plan *plan, const struct health_check *
 
 /* The rows of the configurations that instances are bound to. -ENOMEM, -E2BIG, -EINVAL. */
 int snapshot_plan_http(struct snapshot_plan *plan, const struct model *model);
+
+/* Who may connect. -ENOMEM, -E2BIG. */
+int snapshot_plan_access(struct snapshot_plan *plan, const struct model *model);
 
 /*
  * -ENOMEM, -E2BIG, -EINVAL (an unbuilt protocol, rules on layer 4 or targets without a rule on

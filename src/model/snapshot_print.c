@@ -6,6 +6,7 @@
 #include "model/snapshot.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "model/snapshot_print.h"
 #include "model/words.h"
@@ -172,6 +173,30 @@ static void print_target(const struct snapshot *snapshot, uint32_t row, FILE *ou
 		row, target->number, target->slot, target->rule, address, target->weight);
 }
 
+static void print_ranges(const struct snapshot *snapshot, const char *list, struct snapshot_run run,
+			 uint8_t family, FILE *out)
+{
+	for (uint32_t row = run.first; row < run.first + run.count; row++) {
+		struct address end = { .family = family };
+		char first[ADDRESS_IP_TEXT_SIZE], last[ADDRESS_IP_TEXT_SIZE];
+
+		memcpy(end.ip, snapshot->ranges[row].first, sizeof(end.ip));
+		address_format_ip(&end, first);
+		memcpy(end.ip, snapshot->ranges[row].last, sizeof(end.ip));
+		address_format_ip(&end, last);
+		fprintf(out, "%s %" PRIu32 " %s-%s\n", list, row, first, last);
+	}
+}
+
+static void print_access(const struct snapshot *snapshot, const struct snapshot_access *access,
+			 FILE *out)
+{
+	print_ranges(snapshot, "allow", access->allow_ipv4, ADDRESS_IPV4, out);
+	print_ranges(snapshot, "allow", access->allow_ipv6, ADDRESS_IPV6, out);
+	print_ranges(snapshot, "deny", access->deny_ipv4, ADDRESS_IPV4, out);
+	print_ranges(snapshot, "deny", access->deny_ipv6, ADDRESS_IPV6, out);
+}
+
 void snapshot_print(const struct snapshot *snapshot, FILE *out)
 {
 	fprintf(out,
@@ -183,6 +208,7 @@ void snapshot_print(const struct snapshot *snapshot, FILE *out)
 		fprintf(out, "instance %" PRIu32 " id=%s", row, snapshot->instances[row].id);
 		print_text(snapshot, "name", snapshot->instances[row].name, out);
 		fputc('\n', out);
+		print_access(snapshot, &snapshot->instances[row].access, out);
 	}
 	for (uint32_t row = 0; row < snapshot->listener_count; row++)
 		print_listener(snapshot, row, out);

@@ -12,6 +12,7 @@
 
 #include "base/address.h"
 #include "model/limits.h"
+#include "model/snapshot_access.h"
 #include "model/snapshot_health.h"
 #include "model/snapshot_http.h"
 
@@ -21,6 +22,7 @@
 
 enum snapshot_section_name {
 	SNAPSHOT_INSTANCES,
+	SNAPSHOT_RANGES, /* per instance four runs */
 	SNAPSHOT_LISTENERS,
 	SNAPSHOT_HTTP, /* row 0 is the default; listeners share them */
 	SNAPSHOT_HEADERS, /* struct snapshot_field, per row of SNAPSHOT_HTTP two runs */
@@ -54,6 +56,7 @@ struct snapshot_header {
 struct snapshot_instance {
 	char id[LIMIT_ID];
 	struct snapshot_text name;
+	struct snapshot_access access;
 };
 
 struct snapshot_listener {
