@@ -90,6 +90,12 @@ int problem_of_error(int error, const char *request_id, struct problem *problem)
 		return problem_set(problem, "FailedOperation", "",
 				   "Another program has locked the database; nothing was changed. "
 				   "Try again.");
+	case -EIO:
+		log_event(LOG_LEVEL_ERROR, "call_failed", "request", request_id, "error",
+			  log_errno(error), NULL);
+		return problem_set(problem, "FailedOperation", "",
+				   "The database cannot be read or written; nothing was changed. "
+				   "The log has the reason under this request's id.");
 	case -EDQUOT:
 		return problem_set(problem, "LimitExceeded", "",
 				   "This installation holds as many objects as it can.");

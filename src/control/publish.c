@@ -102,8 +102,11 @@ void publisher_request(struct publisher *publisher)
 	uint64_t now_ms = clock_boot_ms();
 	uint64_t next_ms = publisher->last_ms ? publisher->last_ms + PUBLISH_INTERVAL_MS : 0;
 
-	/* Already asked for, or waiting after a failure: it will carry this change too. */
-	if (!publisher->publish.is_due)
+	/*
+	 * One that is asked for already will carry this change too. One that failed need not wait
+	 * any longer: whoever asks has just committed, so the store works again.
+	 */
+	if (!publisher->publish.is_due || publisher->publish.retry_ms != 0)
 		errand_set(&publisher->publish, now_ms > next_ms ? now_ms : next_ms);
 }
 

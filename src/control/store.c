@@ -17,7 +17,24 @@
 #include "control/store_schema.h"
 #include "process/log.h"
 
-static int errno_of(int result)
+/* Why the kernel refused, where SQLite only says that it did. */
+static int errno_of_system(const struct store *store)
+{
+	switch (store->database ? sqlite3_system_errno(store->database) : 0) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return -ENOSPC;
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return -EROFS;
+	default:
+		return -EIO;
+	}
+}
+
+static int errno_of(const struct store *store, int result)
 {
 	switch (result & 0xff) {
 	case SQLITE_FULL:
@@ -36,6 +53,9 @@ static int errno_of(int result)
 		if (result == SQLITE_CONSTRAINT_UNIQUE || result == SQLITE_CONSTRAINT_PRIMARYKEY)
 			return -EEXIST;
 		return -EIO;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return errno_of_system(store);
 	default:
 		return -EIO;
 	}
@@ -43,7 +63,7 @@ static int errno_of(int result)
 
 int store_error(struct store *store, int result, const char *doing)
 {
-	int error = errno_of(result);
+	int error = errno_of(store, result);
 
 	/* A uniqueness rule of the schema is the caller's to explain. */
 	if (error != -EEXIST)
@@ -173,7 +193,13 @@ struct store *store_close(struct store *store)
 int store_begin(struct store *store)
 {
 	int result = sqlite3_exec(store->database, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	bool is_busy = (result & 0xff) == SQLITE_BUSY;
 
+	/* One that waited in vain has waited for those behind it too. */
+	if (is_busy != store->was_busy)
+		(void)sqlite3_busy_timeout(store->database,
+					   is_busy ? STORE_BUSY_AGAIN_MS : STORE_BUSY_TIMEOUT_MS);
+	store->was_busy = is_busy;
 	if (result != SQLITE_OK)
 		return store_error(store, result, "begin");
 	store->is_in_transaction = true;

@@ -16,6 +16,8 @@
 
 #define STORE_APPLICATION_ID 0x53544941 /* "STIA": the file says whose it is */
 #define STORE_BUSY_TIMEOUT_MS 2000 /* another process (a backup) holds the lock: wait this long */
+#define STORE_BUSY_AGAIN_MS 100 /* ... and when that was in vain: callers queue behind each other \
+				 */
 #define STORE_LENGTH_MOST (64 << 20) /* bytes of one row or statement, for SQLite itself */
 
 /* *.sql, embedded by the build. */
@@ -109,6 +111,7 @@ struct store {
 	sqlite3 *database;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	struct slots slots[SLOT_KINDS]; /* [0] is unused */
+	bool was_busy; /* the last try to begin: the next waits STORE_BUSY_AGAIN_MS only */
 	bool is_in_transaction;
 	bool has_written; /* in this transaction, or tried to */
 };

@@ -314,7 +314,7 @@ static void test_store_that_fails(void **state)
 	assert_int_equal(fake.publishes, 0);
 	fake.commit_error = 0;
 	fake.task_error = -EIO;
-	fixture_expect("Change", "{}", "InternalError");
+	fixture_expect("Change", "{}", "FailedOperation");
 	fake.task_error = 0;
 	fake.audit_error = -EROFS;
 	fixture_expect("Change", "{}", "FailedOperation");
