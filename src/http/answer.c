@@ -3,7 +3,7 @@
 #include "http/edit.h"
 
 #include "http/classes.h"
-#include "http/write.h"
+#include "http/forward.h"
 
 static const struct {
 	uint16_t status;
@@ -76,6 +76,50 @@ static void body_write(struct writer *writer, unsigned status, struct bytes requ
 	write_literal(writer, "</p></body></html>\n");
 }
 
+/* A field of the answer's own, unless the configuration has a word on it. */
+static void own_write(struct writer *writer, const struct http_answer *answer, struct bytes name,
+		      struct bytes value)
+{
+	for (unsigned i = 0; i < answer->extra_count; i++) {
+		if (answer->extras[i].replaces && bytes_equal_nocase(answer->extras[i].name, name))
+			return;
+	}
+	write_bytes(writer, name);
+	write_literal(writer, ": ");
+	write_bytes(writer, value);
+	write_literal(writer, "\r\n");
+}
+
+#define write_own(writer, answer, name, value) \
+	own_write((writer), (answer), BYTES_LITERAL(name), (value))
+
+static void head_write(struct writer *writer, const struct http_answer *answer, size_t body_size)
+{
+	write_literal(writer, "HTTP/1.1 ");
+	write_decimal(writer, answer->status);
+	write_literal(writer, " ");
+	write_bytes(writer, bytes_of(http_status_text(answer->status)));
+	write_literal(writer, "\r\n");
+	if (answer->server.size)
+		write_own(writer, answer, "Server", answer->server);
+	if (answer->date.size)
+		write_field(writer, "Date", answer->date);
+	if (answer->location.size)
+		write_own(writer, answer, "Location", answer->location);
+	/* RFC 9110 section 15.5.6 asks for it; CONNECT is the one method that is not allowed. */
+	if (answer->status == 405)
+		write_own(writer, answer, "Allow",
+			  BYTES_LITERAL("GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH"));
+	write_own(writer, answer, "Content-Type", BYTES_LITERAL("text/html; charset=utf-8"));
+	http_extras_write(writer, answer->extras, answer->extra_count);
+	write_literal(writer, "Content-Length: ");
+	write_decimal(writer, body_size);
+	if (answer->keeps_connection)
+		write_literal(writer, "\r\nConnection: keep-alive\r\n\r\n");
+	else
+		write_literal(writer, "\r\nConnection: close\r\n\r\n");
+}
+
 int http_answer_write(const struct http_answer *answer, char *out, size_t room)
 {
 	struct writer writer = writer_of(out, room);
@@ -84,30 +128,13 @@ int http_answer_write(const struct http_answer *answer, char *out, size_t room)
 
 	/* They stand in a header line and in HTML: nothing that could end either may come along. */
 	if (answer->status < 200 || answer->status > 999 || !is_class(answer->date, CLASS_VALUE) ||
-	    !is_class(answer->location, CLASS_TARGET) || !is_class(answer->request_id, CLASS_TOKEN))
+	    !is_class(answer->location, CLASS_TARGET) || !is_class(answer->server, CLASS_VALUE) ||
+	    !is_class(answer->request_id, CLASS_TOKEN))
 		return -EINVAL;
 	body_write(&body_writer, answer->status, answer->request_id);
 	if (body_writer.is_full)
 		return -ENOBUFS;
-	write_literal(&writer, "HTTP/1.1 ");
-	write_decimal(&writer, answer->status);
-	write_literal(&writer, " ");
-	write_bytes(&writer, bytes_of(http_status_text(answer->status)));
-	write_literal(&writer, "\r\n");
-	if (answer->date.size)
-		write_field(&writer, "Date", answer->date);
-	if (answer->location.size)
-		write_field(&writer, "Location", answer->location);
-	/* RFC 9110 section 15.5.6 asks for it; CONNECT is the one method that is not allowed. */
-	if (answer->status == 405)
-		write_literal(&writer,
-			      "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH\r\n");
-	write_literal(&writer, "Content-Type: text/html; charset=utf-8\r\nContent-Length: ");
-	write_decimal(&writer, (uint64_t)(body_writer.at - body));
-	if (answer->keeps_connection)
-		write_literal(&writer, "\r\nConnection: keep-alive\r\n\r\n");
-	else
-		write_literal(&writer, "\r\nConnection: close\r\n\r\n");
+	head_write(&writer, answer, (size_t)(body_writer.at - body));
 	if (!answer->is_head)
 		write_run(&writer, body, (size_t)(body_writer.at - body));
 	return writer_result(&writer);

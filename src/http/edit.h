@@ -9,6 +9,26 @@
 
 #include "http/message.h"
 
+/*
+ * A field that a configuration gives a message. With `variables`, a byte HTTP_VARIABLE + n of the
+ * value, n below HTTP_VARIABLES, stands for variables[n]. An empty value writes no field. Names and
+ * values are the caller's to have checked.
+ */
+#define HTTP_VARIABLE 0x10
+#define HTTP_VARIABLES 16
+struct http_extra {
+	struct bytes name, value;
+	const struct bytes *variables; /* NULL: the value is as it stands */
+	bool replaces; /* in an answer of our own: the field of this name that it would have */
+};
+
+/*
+ * Fields of this name are not passed on by the edit that follows; with `has_look_alikes` also those
+ * that have underscores for hyphens, which are one variable to servers behind CGI and its heirs.
+ */
+void http_fields_hide(const char *head, struct http_field *fields, unsigned count,
+		      struct bytes name, bool has_look_alikes);
+
 struct http_request_edit {
 	struct bytes client_ip; /* appended to X-Forwarded-For, sets X-Real-IP */
 	struct bytes proto; /* "http" or "https": sets X-Forwarded-Proto */
@@ -16,6 +36,9 @@ struct http_request_edit {
 	struct bytes host; /* for Host when the request has none: the listener's address */
 	struct bytes strip_cookie; /* a cookie of this name is left out; empty = none */
 	bool keeps_connection; /* the connection to the server is to stay open */
+	uint32_t replaced; /* bits of our own fields that stand among `extras`, or nowhere */
+	const struct http_extra *extras; /* behind the client's fields */
+	unsigned extra_count;
 	bool has_whole_body; /* it was read before: no Expect, and no framing for what came in
 				chunks: the caller adds its length */
 };
@@ -38,6 +61,8 @@ struct http_response_edit {
 	bool keeps_connection; /* the client's connection stays open; else Connection: close */
 	struct bytes set_cookie; /* value of one more Set-Cookie field; empty = none */
 	struct bytes date; /* used when the answer has no Date; empty = add none */
+	const struct http_extra *extras; /* behind the server's fields */
+	unsigned extra_count;
 };
 
 /*
@@ -65,14 +90,17 @@ int http_trailers_edit(const char *section, size_t size, char *out, size_t room)
  * A whole answer made by the balancer, head and small HTML body naming the status and the request
  * id. `location` for 301. `is_head`: no body follows, its length is still told. `date` is an
  * IMF-fixdate. -EINVAL for a status below 200, or when a byte of the request id (token), the
- * location (as in request targets) or the date could end its line; 1 KiB and the location's size
- * are enough room for any.
+ * location (as in request targets) or the date could end its line; 1 KiB and the sizes of location,
+ * server and extras are enough room for any.
  */
 struct http_answer {
 	unsigned status;
 	bool is_head;
 	bool keeps_connection;
 	struct bytes request_id, date, location;
+	struct bytes server; /* for Server; empty = none */
+	const struct http_extra *extras;
+	unsigned extra_count;
 };
 int http_answer_write(const struct http_answer *answer, char *out, size_t room);
 

@@ -105,9 +105,14 @@ int http_request_edit(const char *head, const struct http_request *request,
 	write_field(&writer, "Host", host.size ? host : edit->host);
 	http_fields_forward(&writer, &forward);
 	forwarded_for_write(&writer, head, request, edit->client_ip);
-	write_field(&writer, "X-Forwarded-Proto", edit->proto);
-	write_field(&writer, "X-Forwarded-Port", edit->port);
-	write_field(&writer, "X-Real-IP", edit->client_ip);
+	if (!(edit->replaced & FIELD_BIT(HTTP_X_FORWARDED_PROTO)))
+		write_field(&writer, "X-Forwarded-Proto", edit->proto);
+	if (!(edit->replaced & FIELD_BIT(HTTP_X_FORWARDED_PORT)))
+		write_field(&writer, "X-Forwarded-Port", edit->port);
+	if (!(edit->replaced & FIELD_BIT(HTTP_X_REAL_IP)))
+		write_field(&writer, "X-Real-IP", edit->client_ip);
+	if (edit->extra_count)
+		http_extras_write(&writer, edit->extras, edit->extra_count);
 	if (request->framing == HTTP_CHUNKED && !edit->has_whole_body)
 		write_literal(&writer, "Transfer-Encoding: chunked\r\n");
 	connection_write(&writer, head, request, edit->keeps_connection);

@@ -55,6 +55,8 @@ int http_response_edit(const char *head, const struct http_response *response,
 	write_bytes(&writer, http_bytes(head, response->reason));
 	write_literal(&writer, "\r\n");
 	http_fields_forward(&writer, &forward);
+	if (edit->extra_count)
+		http_extras_write(&writer, edit->extras, edit->extra_count);
 	if (!is_informational) {
 		if (edit->date.size && !(response->present & FIELD_BIT(HTTP_DATE)))
 			write_field(&writer, "Date", edit->date);

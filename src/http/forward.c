@@ -57,3 +57,50 @@ void http_fields_forward(struct writer *writer, const struct forward *forward)
 	}
 	write_run(writer, forward->head + run, section_end - run);
 }
+
+void http_extras_write(struct writer *writer, const struct http_extra *extras, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct bytes value = extras[i].value;
+
+		if (value.size == 0)
+			continue;
+		write_bytes(writer, extras[i].name);
+		write_literal(writer, ": ");
+		if (!extras[i].variables)
+			write_bytes(writer, value);
+		for (size_t at = 0; extras[i].variables && at < value.size; at++) {
+			unsigned variable = (uint8_t)value.at[at] - (unsigned)HTTP_VARIABLE;
+
+			if (variable < HTTP_VARIABLES)
+				write_bytes(writer, extras[i].variables[variable]);
+			else
+				write_run(writer, value.at + at, 1);
+		}
+		write_literal(writer, "\r\n");
+	}
+}
+
+static bool is_look_alike(struct bytes name, struct bytes other)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		char one = name.at[i] == '_' ? '-' : (char)(name.at[i] | 0x20);
+		char two = other.at[i] == '_' ? '-' : (char)(other.at[i] | 0x20);
+
+		if (one != two)
+			return false;
+	}
+	return true;
+}
+
+void http_fields_hide(const char *head, struct http_field *fields, unsigned count,
+		      struct bytes name, bool has_look_alikes)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct bytes other = http_bytes(head, fields[i].name);
+
+		if (other.size == name.size && (has_look_alikes ? is_look_alike(name, other)
+								: bytes_equal_nocase(name, other)))
+			fields[i].is_named_by_connection = true;
+	}
+}

@@ -6,6 +6,7 @@
 #ifndef HTTP_FORWARD_H
 #define HTTP_FORWARD_H
 
+#include "http/edit.h"
 #include "http/message.h"
 #include "http/parse.h"
 #include "http/write.h"
@@ -21,5 +22,6 @@ struct forward {
 };
 
 void http_fields_forward(struct writer *writer, const struct forward *forward);
+void http_extras_write(struct writer *writer, const struct http_extra *extras, unsigned count);
 
 #endif

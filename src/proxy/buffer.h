@@ -15,7 +15,8 @@
 #include "proxy/descriptors.h"
 
 #define BUFFER_SMALL 16384
-#define BUFFER_LARGE (HTTP_HEAD_MOST + 4096) /* the largest head with what editing adds */
+/* The largest head with what editing and custom headers add. */
+#define BUFFER_LARGE (HTTP_HEAD_MOST + LIMIT_CUSTOM_HEADER_BYTES + 4096)
 #define BUFFER_FRONT 32 /* room for a chunk-size line */
 #define BUFFER_BACK 32 /* room for a chunk's end and the last chunk */
 #define BUFFER_STOCK_SMALL 256 /* kept by a worker for the next request: 4 MiB */

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "http/edit.h"
+#include "proxy/headers.h"
 #include "proxy/pin.h"
+#include "proxy/redirect.h"
 
 #define HEAD_ADDITIONS 1024 /* what editing may add to a head */
 #define ROUNDS_A_TURN 16 /* buffers moved before the others get their turn */
@@ -94,26 +96,34 @@ static enum cause request_edit(struct exchange *exchange, const char *head)
 	const struct proxy_listener *listener = connection->listener;
 	const struct snapshot *snapshot = &exchange->use->generation->snapshot;
 	const struct snapshot_rule *rule = exchange_rule(exchange);
-	struct buffer *buffer =
-		buffer_take(&worker->buffers, worker->request.head_size + HEAD_ADDITIONS);
+	struct http_request_edit edit = {
+		.client_ip = { connection->ip_text, connection->ip_size },
+		.proto = BYTES_LITERAL("http"),
+		.port = { listener->port_text, listener->port_size },
+		.host = bytes_of(listener->host_text),
+		.strip_cookie = rule->strips_cookie && rule->session_expire_s
+					? snapshot_bytes(snapshot, rule->cookie_name)
+					: (struct bytes){ "", 0 },
+		.keeps_connection = exchange_listener(exchange)->has_keepalive,
+		.has_whole_body = exchange->buffers_request,
+	};
+	size_t room = worker->request.head_size + HEAD_ADDITIONS;
+	struct header_edits custom;
+	struct buffer *buffer;
 	int size;
 
+	if (headers_has_to_target(exchange)) {
+		headers_to_target(exchange, head, &custom);
+		edit.replaced = custom.replaced;
+		edit.extras = custom.extras;
+		edit.extra_count = custom.extra_count;
+		room += custom.size;
+	}
+	buffer = buffer_take(&worker->buffers, room);
 	if (!buffer)
 		return CAUSE_NO_ROOM;
-	size = http_request_edit(
-		head, &worker->request,
-		&(struct http_request_edit){
-			.client_ip = { connection->ip_text, connection->ip_size },
-			.proto = BYTES_LITERAL("http"),
-			.port = { listener->port_text, listener->port_size },
-			.host = bytes_of(listener->host_text),
-			.strip_cookie = rule->strips_cookie && rule->session_expire_s
-						? snapshot_bytes(snapshot, rule->cookie_name)
-						: (struct bytes){ "", 0 },
-			.keeps_connection = exchange_listener(exchange)->has_keepalive,
-			.has_whole_body = exchange->buffers_request,
-		},
-		buffer_at(buffer), buffer->size - BUFFER_FRONT);
+	size = http_request_edit(head, &worker->request, &edit, buffer_at(buffer),
+				 buffer->size - BUFFER_FRONT);
 	if (size < 0) {
 		buffer_give(&worker->buffers, buffer);
 		return CAUSE_HEAD_SIZE;
@@ -176,6 +186,8 @@ static enum cause exchange_prepare(struct exchange *exchange, const char *head)
 
 	if (++connection->requests >= http->keepalive_requests || !http->keepalive_timeout_ms)
 		exchange->wants_keepalive = false;
+	if (http->pages.count)
+		exchange->is_for_page = answer_is_page(exchange, http_bytes(head, request->path));
 	if (request->framing == HTTP_LENGTH && request->length > http->body_most)
 		return CAUSE_BODY_SIZE;
 	cause = choose_rule(exchange, head);
@@ -214,8 +226,8 @@ enum step exchange_begin(struct connection *connection)
 		return answer_send(connection, CAUSE_NO_LISTENER);
 	}
 	cause = exchange_prepare(exchange, head);
-	if (cause == CAUSE_SLASH) {
-		enum step step = answer_redirect_slash(connection, head);
+	if (redirect_is_cause(cause)) {
+		enum step step = redirect_answer(connection, cause, head);
 
 		request_take_input(exchange, request->head_size);
 		return step;

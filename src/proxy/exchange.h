@@ -36,6 +36,7 @@ struct exchange {
 	bool is_tunnel;
 	bool upstream_broke; /* a write met a reset: an end that is read from here on is none */
 	bool has_answered; /* a first byte of the target's answer is here: no other try */
+	bool is_for_page; /* it asks for what an error_page leads to */
 	bool buffers_request; /* the body is read whole before a target is chosen */
 	bool is_abandoned; /* the client is gone; the target's answer is read and dropped */
 	bool was_finished; /* tunnel: the end was passed on to the target ... */
@@ -96,8 +97,11 @@ enum step buffering_move(struct exchange *exchange);
 /* answer.c. An answer of our own takes the place of the target's. Without an exchange (bad head)
  * one is made. */
 enum step answer_send(struct connection *connection, enum cause cause);
-/* 301 to the path of worker->request with a "/" behind it. */
-enum step answer_redirect_slash(struct connection *connection, const char *head);
+/* Its path is one that an error_page leads to: then its own errors stay errors, or it would come
+ * round for ever. */
+bool answer_is_page(const struct exchange *exchange, struct bytes path);
+/* The same with a Location, for a cause of redirect.h. */
+enum step answer_redirect(struct connection *connection, enum cause cause, struct bytes location);
 
 /* choose.c: rule, persistence, turn. */
 const struct snapshot_listener *exchange_listener(const struct exchange *exchange);

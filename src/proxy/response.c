@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "http/edit.h"
+#include "proxy/headers.h"
 #include "proxy/health.h"
 
 #define HEAD_ADDITIONS 1024 /* Set-Cookie, Date, framing */
@@ -22,23 +23,21 @@ static enum step response_bad(struct exchange *exchange, enum cause cause)
 	return answer_send(exchange->client, cause);
 }
 
-/* Room for a head behind what is there already: interim heads that the client did not take yet. */
-static int head_prepare(struct exchange *exchange, uint32_t head_size)
+/* `room` for a head behind what is there already: interim heads that the client did not take yet.
+ */
+static int head_prepare(struct exchange *exchange, size_t room)
 {
 	struct buffer_stock *stock = &exchange->client->worker->buffers;
 	struct buffer **head = &exchange->response.head;
 
 	if (!*head) {
-		*head = buffer_take(stock, head_size + HEAD_ADDITIONS);
+		*head = buffer_take(stock, room);
 		exchange->response.head_written = 0;
 		return *head ? 0 : -ENOMEM;
 	}
-	if ((*head)->size - (*head)->end >= head_size + HEAD_ADDITIONS)
+	if ((*head)->size - (*head)->end >= room)
 		return 0;
-	return buffer_grow(stock, head) < 0 ||
-			       (*head)->size - (*head)->end < head_size + HEAD_ADDITIONS
-		       ? -ENOBUFS
-		       : 0;
+	return buffer_grow(stock, head) < 0 || (*head)->size - (*head)->end < room ? -ENOBUFS : 0;
 }
 
 /* Writes the parsed head, edited, behind the pending ones. Framing of the way on, or -errno. */
@@ -47,19 +46,28 @@ static int head_place(struct exchange *exchange, const char *bytes, struct bytes
 	struct worker *worker = exchange->client->worker;
 	enum http_framing framing = HTTP_NO_BODY;
 	struct buffer *head;
-	int size = head_prepare(exchange, worker->response.head_size);
+	struct http_response_edit edit = {
+		.client_minor = exchange->minor,
+		.keeps_connection = exchange->keeps_client,
+		.set_cookie = cookie,
+		.date = { worker->date, HTTP_DATE_SIZE },
+	};
+	size_t room = worker->response.head_size + HEAD_ADDITIONS;
+	struct header_edits custom;
+	int size;
 
+	if (headers_has_to_client(exchange, worker->response.status)) {
+		headers_to_client(exchange, bytes, &custom);
+		edit.extras = custom.extras;
+		edit.extra_count = custom.extra_count;
+		room += custom.size;
+	}
+	size = head_prepare(exchange, room);
 	if (size < 0)
 		return size;
 	head = exchange->response.head;
-	size = http_response_edit(bytes, &worker->response,
-				  &(struct http_response_edit){
-					  .client_minor = exchange->minor,
-					  .keeps_connection = exchange->keeps_client,
-					  .set_cookie = cookie,
-					  .date = { worker->date, HTTP_DATE_SIZE },
-				  },
-				  head->data + head->end, head->size - head->end, &framing);
+	size = http_response_edit(bytes, &worker->response, &edit, head->data + head->end,
+				  head->size - head->end, &framing);
 	if (size < 0)
 		return size;
 	head->end += (uint32_t)size;
