@@ -65,6 +65,7 @@ static const char *const names[COUNTERS_USED] = {
 	[COUNTER_HTTP_TUNNEL_IDLE] = "http_tunnel_idle",
 	[COUNTER_ACCESS_LOG_DROPPED] = "access_log_dropped",
 	[COUNTER_HTTP_503_BODY] = "http_503_body",
+	[COUNTER_ACCESS_DENIED] = "access_denied",
 };
 
 const char *counter_name(enum counter counter)

@@ -83,6 +83,7 @@ enum counter {
 				     */
 	COUNTER_HTTP_503_BODY, /* a body that is read first found no room: --body-room, or the disk
 				*/
+	COUNTER_ACCESS_DENIED, /* clients that an instance's lists keep out; UDP: datagrams */
 
 	COUNTERS_USED,
 	COUNTERS_ROOM = 64, /* the region's; COUNTERS_USED stays below */

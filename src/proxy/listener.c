@@ -15,6 +15,7 @@
 
 #include "model/words.h"
 #include "process/log.h"
+#include "proxy/admission.h"
 #include "proxy/connection.h"
 #include "proxy/tcp.h"
 #include "proxy/udp.h"
@@ -166,6 +167,11 @@ static int listener_accept(struct proxy_listener *listener)
 	result = stream_accept(listener->source.fd, &stream, &peer);
 	if (result < 0)
 		return result;
+	if (admission_refuses(listener, &peer)) {
+		stream_abort(&stream);
+		io_close(worker->io, &stream.source);
+		return 0;
+	}
 	if (listener->protocol == PROTOCOL_TCP) {
 		tcp_open(worker, listener, &stream, &peer);
 		return 0;
@@ -234,8 +240,10 @@ struct proxy_listener *listener_successor(const struct proxy_listener *listener)
 	     link = link->next) {
 		struct proxy_listener *other = list_entry(link, struct proxy_listener, link);
 
-		/* UDP has a port space of its own. */
-		if (other->row != SNAPSHOT_NONE && other->protocol != PROTOCOL_UDP &&
+		/* UDP has a port space of its own. A closed one may have its row back: it was
+		 * stopped, and started again. */
+		if (!other->is_closed && other->row != SNAPSHOT_NONE &&
+		    other->protocol != PROTOCOL_UDP &&
 		    address_equal(&other->address, &listener->address))
 			return other;
 	}
@@ -348,6 +356,7 @@ static void listener_set_row(struct proxy_listener *listener, const struct snaps
 	listener->slot = row->slot;
 	listener->protocol = row->protocol;
 	listener->address = row->address;
+	admission_adopt(listener, snapshot);
 	listener->port_size = (uint8_t)snprintf(listener->port_text, sizeof(listener->port_text),
 						"%u", listener->address.port);
 	address_format(&listener->address, listener->host_text);

@@ -53,6 +53,7 @@ struct proxy_listener {
 	/* What the row said last, also of a deleted one: */
 	uint32_t slot;
 	uint8_t protocol; /* enum protocol; 0 = it had no row yet */
+	bool has_access_lists; /* of its instance: proxy/admission.h */
 	struct tcp_changes tcp;
 	struct list connections; /* layer 4: struct tcp_connection */
 	struct udp_table *udp; /* proxy/udp.c's; NULL before udp_open */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proxy/admission.h"
 #include "proxy/worker.h"
 
 static struct counters *table_counters(const struct udp_table *table)
@@ -132,6 +133,8 @@ struct udp_flow *udp_flow_begin(struct udp *udp, struct udp_table *table, const 
 		counter_add(table_counters(table), COUNTER_UDP_DROPPED, 1);
 		return NULL;
 	}
+	if (admission_refuses(listener, &client))
+		return NULL;
 	if (table->count >= table->most || udp_ports_are_full(&udp->ports)) {
 		counter_add(table_counters(table), COUNTER_UDP_FLOWS_FULL, 1);
 		return NULL;

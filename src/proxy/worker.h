@@ -13,6 +13,7 @@
 #include "http/edit.h"
 #include "io/io.h"
 #include "io/timer.h"
+#include "proxy/admission.h"
 #include "proxy/buffer.h"
 #include "proxy/descriptors.h"
 #include "proxy/generation.h"
@@ -75,6 +76,7 @@ struct worker {
 	struct timer pause_timer;
 	struct timer health_timer; /* proxy/reschedule.c */
 	struct report report;
+	struct admission_report admission;
 
 	bool is_stopping;
 	struct timer grace_timer;
