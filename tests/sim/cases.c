@@ -84,6 +84,9 @@ static void setup_throw(struct world_setup *setup)
 		setup->full_percent = dice_below(60);
 	if (dice_percent(10))
 		setup->descriptors = 4 + dice_below(20);
+	setup->buffers_requests = dice_percent(30);
+	setup->ignores_abort = dice_percent(20);
+	setup->reads_ahead = dice_percent(30);
 	setup->excuses.idle_closes = setup->habits.closes_idle_percent > 0;
 	setup->excuses.refuses = setup->habits.refuses_percent > 0;
 	setup->excuses.silent = setup->habits.silent_percent > 0;
@@ -155,7 +158,8 @@ static void reference_add(bool pipelines)
 	client_add(&client);
 }
 
-/* Variants: which of the four lanes, read or write, pipelined or not. */
+/* Variants: which of the four lanes, read or write, pipelined or not; bodies streamed or read
+ * first. */
 static bool hold_run(unsigned variant, unsigned at)
 {
 	struct world_setup setup = world_calm();
@@ -167,6 +171,7 @@ static bool hold_run(unsigned variant, unsigned at)
 		.is_write = variant >> 2 & 1,
 		.at = at,
 	};
+	setup.buffers_requests = setup.reads_ahead = variant >> 4;
 	world_begin(&setup);
 	reference_add(variant >> 3 & 1);
 	world_run();
@@ -175,7 +180,7 @@ static bool hold_run(unsigned variant, unsigned at)
 	return net.hold.was_met;
 }
 
-/* Variants: the client or the target, by a reset or an end; whole or torn deliveries. */
+/* Variants: the client or the target, by a reset or an end; whole or torn deliveries; bodies. */
 static bool break_run(unsigned variant, unsigned at)
 {
 	bool is_target = variant & 1;
@@ -183,6 +188,7 @@ static bool break_run(unsigned variant, unsigned at)
 
 	setup.excuses.breaks = true;
 	setup.whole_percent = variant >> 2 & 1 ? 30 : 100;
+	setup.buffers_requests = setup.ignores_abort = variant >> 4;
 	world_begin(&setup);
 	reference_add(variant >> 3 & 1);
 	if (is_target)
@@ -222,8 +228,8 @@ static bool change_run(unsigned variant, unsigned at)
 }
 
 const struct sweep sweeps[] = {
-	{ "hold", hold_run, 16 },
-	{ "break", break_run, 16 },
+	{ "hold", hold_run, 24 },
+	{ "break", break_run, 32 },
 	{ "change", change_run, 2 * (CHANGE_STOP + 3) },
 	{ "timeout", timeout_run, TIMEOUT_CASES },
 	{ "talkhold", talk_hold_run, TALK_HOLDS },

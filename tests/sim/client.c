@@ -93,9 +93,10 @@ static bool retry_must_work(const struct plan *plan)
 	const struct excuses *excuses = &all.excuses;
 	bool is_early = plan->fault == FAULT_RESET_EARLY || plan->fault == FAULT_CLOSE_EARLY;
 
-	return plan->is_idempotent && plan->framing == FRAMING_NONE && !excuses->refuses &&
-	       !excuses->silent && !excuses->is_full && !excuses->breaks && !excuses->no_target &&
-	       !excuses->few_targets && (!plan->fault || (is_early && plan->fault_attempts == 1));
+	return plan->is_idempotent && (plan->framing == FRAMING_NONE || excuses->keeps_bodies) &&
+	       !excuses->refuses && !excuses->silent && !excuses->is_full && !excuses->breaks &&
+	       !excuses->no_target && !excuses->few_targets &&
+	       (!plan->fault || (is_early && plan->fault_attempts == 1));
 }
 
 static bool is_excused(const struct client *client, const struct plan *plan, unsigned status)
@@ -224,7 +225,10 @@ static void answer_done(struct client *client)
 	const struct plan *plan = plan_of(client, client->receiving);
 
 	if (in->status < 200 && in->status != 101) {
-		if (!plan || in->id != plan->id || !plan->minor)
+		bool is_own = all.excuses.keeps_bodies && plan && plan->expects_continue &&
+			      in->status == 100 && !in->id;
+
+		if (!plan || (in->id != plan->id && !is_own) || !plan->minor)
 			sim_fail("#%u a stray %u", client->end->connection->number, in->status);
 		if (in->status == 100 && client->sending == client->receiving)
 			client->out_limit = client->out_size;

@@ -33,6 +33,7 @@ struct excuses {
 	bool idle_closes; /* targets end idle connections */
 	bool refuses, silent; /* targets */
 	bool breaks; /* a sweep breaks something */
+	bool keeps_bodies; /* a try may be repeated with its body: less is excused */
 };
 
 struct client_setup {

@@ -53,6 +53,7 @@ ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size,
 		      unsigned flags);
+ssize_t __wrap_sendfile64(int to, int from, off_t *at, size_t size);
 int __wrap_shutdown(int fd, int how);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
@@ -411,6 +412,18 @@ ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t
 {
 	return handle_of(from) ? splice_in(end_of(from), to, size)
 			       : splice_out(from, end_of(to), size);
+}
+
+ssize_t __wrap_sendfile64(int to, int from, off_t *at, size_t size)
+{
+	static char piece[PIPE_PIECE];
+	ssize_t got = pread(from, piece, size < sizeof(piece) ? size : sizeof(piece), *at);
+
+	if (got > 0)
+		got = net_write(end_of(to), piece, (size_t)got);
+	if (got > 0)
+		*at += got;
+	return result(got);
 }
 
 int __wrap_shutdown(int fd, int how)

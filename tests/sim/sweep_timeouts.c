@@ -21,6 +21,7 @@ struct timeout_case {
 	enum client_fault client_fault;
 	uint32_t client_at;
 	bool lingers, rests;
+	bool reads_first;
 	const char *method;
 	uint32_t body_size;
 	bool is_tunnel;
@@ -37,6 +38,10 @@ static const struct timeout_case cases[TIMEOUT_CASES] = {
 	{ "body, all waits for the target", HTTP_BODY_TIMEOUT_MS, 1, 408,
 	  .client_fault = CLIENT_STALLS, .client_at = 100, .method = "PUT", .body_size = 1000,
 	  .has_no_keepalive = true },
+	{ "body, read first", HTTP_BODY_TIMEOUT_MS, 1, 408, .client_fault = CLIENT_STALLS,
+	  .client_at = 100, .method = "POST", .body_size = 1000, .reads_first = true },
+	{ "send, read first", HTTP_SEND_TIMEOUT_MS, 1, 504, .method = "POST", .body_size = 300000,
+	  .fault = FAULT_DEAF, .reads_first = true },
 	{ "keepalive", HTTP_KEEPALIVE_TIMEOUT_MS, 1, 200, .lingers = true },
 	{ "connect, one target", HTTP_CONNECT_TIMEOUT_MS, 1, 504, .targets = 1,
 	  .silent_percent = 100 },
@@ -98,6 +103,7 @@ bool timeout_run(unsigned variant, unsigned at)
 		return false;
 	setup.targets = one->targets ? one->targets : 3;
 	setup.has_keepalive = !one->has_no_keepalive;
+	setup.buffers_requests = one->reads_first;
 	setup.habits.silent_percent = one->silent_percent;
 	setup.excuses.silent = one->silent_percent > 0;
 	setup.rests = true;

@@ -11,6 +11,7 @@
 struct target_habits {
 	unsigned refuses_percent, silent_percent, closes_idle_percent;
 	uint32_t slow_ms;
+	bool gets_whole_bodies; /* with their length, whatever they came in */
 };
 
 void targets_begin(const struct target_habits *habits);

@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "model/sample.h"
 #include "process/log.h"
+#include "proxy/body_store.h"
 #include "proxy/connection.h"
 
 #define GENERATIONS_MOST (WORLD_CHANGES_MOST + 2)
@@ -29,6 +30,7 @@ static struct {
 	struct world_setup setup;
 	struct worker worker;
 	struct sockets *sockets;
+	struct body_room bodies;
 	struct descriptors descriptors; /* of traffic, as the worker counts them */
 	struct shape shape;
 	struct generation *generations[GENERATIONS_MOST];
@@ -104,6 +106,20 @@ static struct listener *http_make(struct sample *sample, struct instance *instan
 	return listener;
 }
 
+static void custom_add(struct sample *sample, struct instance *instance)
+{
+	struct custom_configuration *custom = custom_configuration_new();
+
+	SIM_MUST(custom);
+	custom->number = 900;
+	custom->directives.buffers_request = world.setup.buffers_requests;
+	custom->directives.ignores_client_abort = world.setup.ignores_abort;
+	if (world.setup.reads_ahead)
+		custom->directives.response_buffers = DIRECTIVE_BUFFERS(8, 8192);
+	SIM_MUST(model_add_custom(&sample->model, custom) == 0);
+	instance->custom = custom;
+}
+
 static void model_make(struct sample *sample)
 {
 	const struct shape *shape = &world.shape;
@@ -113,6 +129,8 @@ static void model_make(struct sample *sample)
 	sample_init(sample);
 	keys_add(&sample->model);
 	instance = sample_instance(sample, "127.0.0.1");
+	if (world.setup.buffers_requests || world.setup.ignores_abort || world.setup.reads_ahead)
+		custom_add(sample, instance);
 	if (!shape->has_listener)
 		return;
 	sample->next_number = 100 + shape->listener;
@@ -267,6 +285,7 @@ static void quiet_check(void)
 
 	SIM_MUST(list_is_empty(&worker->connections) && worker->connection_count == 0);
 	SIM_MUST(worker->buffers.used == 0);
+	SIM_MUST(world.bodies.memory == 0 && world.bodies.disk == 0);
 	SIM_MUST(upstreams_count(true) == 0);
 	SIM_MUST(worker->current->pins == 1);
 	for (unsigned i = 0; i + 1 < world.generation_count; i++)
@@ -277,6 +296,8 @@ static bool world_idle(uint64_t until_ms)
 {
 	if (!clients_are_over() || !talks_are_over() || world.phase == PHASE_STOP)
 		return false;
+	if (world.setup.ignores_abort && world.worker.connection_count && until_ms != SIM_NEVER)
+		return false; /* an answer is read for nobody */
 	if (world.phase == PHASE_TRAFFIC) {
 		quiet_check();
 		world.phase = PHASE_REST;
@@ -294,6 +315,9 @@ static bool world_idle(uint64_t until_ms)
 void world_begin(const struct world_setup *setup)
 {
 	world.setup = *setup;
+	world.setup.habits.gets_whole_bodies = setup->buffers_requests;
+	world.setup.excuses.keeps_bodies = setup->buffers_requests;
+	world.bodies = (struct body_room){ .directory = "/tmp", .disk_most = 1 << 24 };
 	world.shape = (struct shape){ .targets = (1u << setup->targets) - 1, .has_listener = true };
 	world.generation_count = 0;
 	world.phase = PHASE_TRAFFIC;
@@ -308,7 +332,7 @@ void world_begin(const struct world_setup *setup)
 	kernel.next_ms = world_next_ms;
 	net_begin(setup->capacity, setup->whole_percent);
 	net.hold = setup->hold;
-	targets_begin(&setup->habits);
+	targets_begin(&world.setup.habits);
 	for (unsigned i = 0; i < setup->targets; i++) {
 		struct address address = { .ip = { 10, 0, 0, (uint8_t)(i + 1) },
 					   .port = 80,
@@ -319,7 +343,7 @@ void world_begin(const struct world_setup *setup)
 		else
 			target_listen(&address);
 	}
-	clients_begin(&setup->excuses);
+	clients_begin(&world.setup.excuses);
 	talks_begin(&setup->talks, &setup->excuses);
 	plans_begin();
 	for (int i = 0; i < 2; i++)
@@ -330,6 +354,7 @@ void world_begin(const struct world_setup *setup)
 	SIM_MUST(worker_init(&world.worker, &(struct worker_setup){
 						    .regions = world.regions,
 						    .sockets = world.sockets,
+						    .bodies = &world.bodies,
 						    .descriptors = &world.descriptors,
 						    .done_fd = world.done_fd,
 					    }) == 0);

@@ -37,6 +37,7 @@ struct change {
 struct world_setup {
 	unsigned targets;
 	bool has_keepalive, has_session;
+	bool buffers_requests, ignores_abort, reads_ahead; /* by a custom configuration */
 	bool is_layer4; /* a TCP listener, and talkers instead of clients and targets of HTTP */
 	struct talk_habits talks;
 	struct target_habits habits;

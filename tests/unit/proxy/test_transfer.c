@@ -261,6 +261,100 @@ static void test_bulk_takes_the_pipe(void **state)
 	side_close(&to);
 }
 
+/* A source that speaks in drips, or as much as it can, and a reader that is away: what is held has
+ * a roof, and nothing is lost. */
+static void test_reading_ahead(void **state)
+{
+	static const enum http_framing outs[] = { HTTP_LENGTH, HTTP_CHUNKED };
+	static char block[60000], out[ROOM];
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (char)('a' + i % 26);
+	for (int i = 0; i < 4; i++) {
+		struct transfer transfer = { .held_most = 3 * BUFFER_SMALL };
+		size_t piece = i % 2 ? sizeof(block) : 1, sent = 0, got = 0, payload;
+		struct side from, to;
+		uint64_t written = 0;
+
+		side_open(&from);
+		side_open(&to);
+		to.stream.source.is_writable = false;
+		transfer_expect(&transfer, i < 2 ? HTTP_LENGTH : HTTP_UNTIL_CLOSE, outs[i / 2],
+				sizeof(block));
+		for (int reads = 0; !transfer.is_read; reads++) {
+			sent += (size_t)write(from.peer, block + sent,
+					      piece < sizeof(block) - sent ? piece
+									   : sizeof(block) - sent);
+			from.stream.source.is_readable = true;
+			if (!transfer_has_body(&transfer))
+				assert_true(transfer_fill(&transfer, &from.stream, &stock, NULL) >
+					    0);
+			else if (transfer_may_read_ahead(&transfer))
+				assert_true(transfer_fill_ahead(&transfer, &from.stream, &stock) >
+					    0);
+			else
+				break;
+			assert_true(reads < 3);
+		}
+		assert_true(stock.used <= 3 && !transfer.pipe);
+		while (!transfer_is_done(&transfer)) {
+			ssize_t count;
+
+			if (sent < sizeof(block))
+				sent += (size_t)write(from.peer, block + sent,
+						      sizeof(block) - sent);
+			else
+				shutdown(from.peer, SHUT_WR);
+			from.stream.source.is_readable = to.stream.source.is_writable = true;
+			assert_true(transfer_write(&transfer, &to.stream, &stock, &written) >= 0);
+			if (!transfer_has_body(&transfer) && !transfer.is_read)
+				transfer_fill(&transfer, &from.stream, &stock, NULL);
+			while ((count = read(to.peer, out + got, ROOM - got)) > 0)
+				got += (size_t)count;
+		}
+		assert_int_equal(got, written);
+		payload = got;
+		if (outs[i / 2] == HTTP_CHUNKED) {
+			struct http_chunked chunked = { 0 };
+			struct http_chunked_step step;
+
+			assert_int_equal(http_chunked_decode(&chunked, out, got, &step), 0);
+			assert_true(chunked.is_done && step.consumed == got);
+			memmove(out, out + step.payload_at, step.payload_size);
+			payload = step.payload_size;
+		}
+		assert_int_equal(payload, sizeof(block));
+		assert_memory_equal(out, block, sizeof(block));
+		transfer_done(&transfer, &stock);
+		assert_int_equal(stock.used, 0);
+		side_close(&from);
+		side_close(&to);
+	}
+}
+
+/* What is held goes back, also when nobody reads it. */
+static void test_drop(void **state)
+{
+	struct transfer transfer = { .held_most = 4 * BUFFER_SMALL };
+	struct side from;
+
+	side_open(&from);
+	transfer_expect(&transfer, HTTP_UNTIL_CLOSE, HTTP_UNTIL_CLOSE, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(write(from.peer, "abc", 3), 3);
+		from.stream.source.is_readable = true;
+		assert_int_equal(i ? transfer_fill_ahead(&transfer, &from.stream, &stock)
+				   : transfer_fill(&transfer, &from.stream, &stock, NULL),
+				 3);
+	}
+	assert_int_equal(stock.used, 3);
+	transfer_drop(&transfer, &stock);
+	assert_false(transfer_has_body(&transfer));
+	assert_int_equal(stock.used, 0);
+	assert_int_equal(transfer.ahead_held, 0);
+	side_close(&from);
+}
+
 static void test_surplus_is_kept_apart(void **state)
 {
 	struct transfer transfer = { 0 };
@@ -342,6 +436,8 @@ int main(void)
 		cmocka_unit_test(test_trailers_refused_and_dropped),
 		cmocka_unit_test(test_until_close),
 		cmocka_unit_test(test_bulk_takes_the_pipe),
+		cmocka_unit_test(test_reading_ahead),
+		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_surplus_is_kept_apart),
 		cmocka_unit_test(test_head_is_kept_for_another_try),
 		cmocka_unit_test(test_buffers_grow_and_return),
