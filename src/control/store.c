@@ -17,10 +17,31 @@
 #include "control/store_schema.h"
 #include "process/log.h"
 
+/*
+ * Of the write-ahead log, where a commit fails: sqlite3_system_errno has forgotten it by then. 0 =
+ * it never failed.
+ */
+static int errno_of_log(const struct store *store)
+{
+	sqlite3_file *file = NULL;
+	int number = 0;
+
+	if (sqlite3_file_control(store->database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) !=
+		    SQLITE_OK ||
+	    !file || !file->pMethods ||
+	    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number) != SQLITE_OK)
+		return 0;
+	return number;
+}
+
 /* Why the kernel refused, where SQLite only says that it did. */
 static int errno_of_system(const struct store *store)
 {
-	switch (store->database ? sqlite3_system_errno(store->database) : 0) {
+	int number = store->database ? errno_of_log(store) : 0;
+
+	if (number == 0 && store->database)
+		number = sqlite3_system_errno(store->database);
+	switch (number) {
 	case ENOSPC:
 	case EDQUOT:
 	case EFBIG:
