@@ -78,7 +78,8 @@ int load_rule_domain(struct row *row, void *context)
 	struct load *load = context;
 	struct rule *rule = load_find(load->rules.nouns, load->rules.count, load_number(row, 0));
 	struct problem problem = { 0 };
-	char **domains;
+	char **domains, *domain;
+	bool is_known;
 
 	if (!rule)
 		return row_bad(row, 0, "no such rule");
@@ -91,11 +92,12 @@ int load_rule_domain(struct row *row, void *context)
 	domains[rule->more_domain_count] = row_text_copy(row, 1, LIMIT_DOMAIN);
 	if (row->error != 0)
 		return row->error;
-	if (!*rule->domain || rule_has_domain(rule, domains[rule->more_domain_count++]))
+	domain = domains[rule->more_domain_count];
+	is_known = rule_has_domain(rule, domain);
+	rule->more_domain_count++; /* the rule's from here on */
+	if (!*rule->domain || is_known)
 		return row_bad(row, 1, "the rule has it already, or answers any host");
-	return load_check(row, 1,
-			  validate_domain(domains[rule->more_domain_count - 1], "domain", &problem),
-			  &problem);
+	return load_check(row, 1, validate_domain(domain, "domain", &problem), &problem);
 }
 
 int load_redirect(struct row *row, void *context)
