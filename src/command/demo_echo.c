@@ -7,22 +7,18 @@
 #include "command/command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/address.h"
+#include "command/demo.h"
 
 #define SEATS_MOST 256 /* more wait in the backlog */
 #define ECHO_ROOM 4096
 #define DATAGRAM_MOST 65507
 #define DATAGRAMS_A_TURN 64
-#define NAME_MOST 64
 enum { POLL_SIGNAL, POLL_TCP, POLL_UDP, POLL_SEATS };
 
 struct seat {
@@ -32,46 +28,16 @@ struct seat {
 };
 
 struct demo_echo {
-	const char *name;
-	struct address address;
+	const struct demo_options *options;
 	struct pollfd polls[POLL_SEATS + SEATS_MOST];
 	struct seat seats[SEATS_MOST];
-	char datagram[NAME_MOST + 2 + DATAGRAM_MOST];
+	char datagram[DEMO_NAME_MOST + 2 + DATAGRAM_MOST];
 };
 
 static const char usage[] =
 	"Usage: setia demo-echo --listen ADDR:PORT --name NAME\n"
 	"Over TCP: a line with its name, then whatever it gets. Over UDP, on the same port: an answer\n"
 	"\"NAME: \" and the datagram. For trying things; ends on SIGTERM or Ctrl-C.\n";
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(int argc, char **argv, struct demo_echo *echo)
-{
-	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' },
-		{ "name", required_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		if (option == 'h')
-			return fputs(usage, stdout) < 0 ? COMMAND_FAILED : COMMAND_DONE;
-		if (option == 'n' && optarg[0] && strlen(optarg) <= NAME_MOST) {
-			echo->name = optarg;
-		} else if (option != 'l' || address_parse(bytes_of(optarg), &echo->address)) {
-			if (option != '?')
-				fprintf(stderr, "setia demo-echo: not understood: %s\n", optarg);
-			return COMMAND_MISUSED;
-		}
-	}
-	if (optind != argc || !echo->name || !echo->address.family) {
-		fputs(usage, stderr);
-		return COMMAND_MISUSED;
-	}
-	return -1;
-}
 
 /* A bound socket, or -errno. */
 static int open_socket(const struct address *address, int type)
@@ -96,23 +62,15 @@ static int open_socket(const struct address *address, int type)
 
 static int echo_open(struct demo_echo *echo)
 {
-	sigset_t set;
-
 	for (size_t i = 0; i < POLL_SEATS + SEATS_MOST; i++)
 		echo->polls[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	echo->polls[POLL_SIGNAL].fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	echo->polls[POLL_SIGNAL].fd = demo_open_signals();
 	if (echo->polls[POLL_SIGNAL].fd < 0)
-		return -errno;
-	echo->polls[POLL_TCP].fd = open_socket(&echo->address, SOCK_STREAM);
+		return echo->polls[POLL_SIGNAL].fd;
+	echo->polls[POLL_TCP].fd = open_socket(&echo->options->address, SOCK_STREAM);
 	if (echo->polls[POLL_TCP].fd < 0)
 		return echo->polls[POLL_TCP].fd;
-	echo->polls[POLL_UDP].fd = open_socket(&echo->address, SOCK_DGRAM);
+	echo->polls[POLL_UDP].fd = open_socket(&echo->options->address, SOCK_DGRAM);
 	return echo->polls[POLL_UDP].fd < 0 ? echo->polls[POLL_UDP].fd : 0;
 }
 
@@ -149,7 +107,7 @@ static void accept_client(struct demo_echo *echo)
 	polls[number] = (struct pollfd){ .fd = fd, .events = POLLOUT };
 	echo->seats[number].saw_end = false;
 	echo->seats[number].used =
-		(size_t)snprintf(echo->seats[number].data, ECHO_ROOM, "%s\n", echo->name);
+		(size_t)snprintf(echo->seats[number].data, ECHO_ROOM, "%s\n", echo->options->name);
 }
 
 /* Reads while nothing waits to go back, writes while something does. */
@@ -179,7 +137,7 @@ static void turn(struct demo_echo *echo, size_t number)
 
 static void answer_datagrams(struct demo_echo *echo)
 {
-	int name = snprintf(echo->datagram, sizeof(echo->datagram), "%s: ", echo->name);
+	int name = snprintf(echo->datagram, sizeof(echo->datagram), "%s: ", echo->options->name);
 
 	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
 		struct sockaddr_storage peer;
@@ -199,7 +157,7 @@ static void answer_datagrams(struct demo_echo *echo)
 	}
 }
 
-static int serve(struct demo_echo *echo)
+static int echo_turn(struct demo_echo *echo)
 {
 	for (;;) {
 		if (poll(echo->polls, POLL_SEATS + SEATS_MOST, -1) < 0 && errno != EINTR)
@@ -218,26 +176,29 @@ static int serve(struct demo_echo *echo)
 	}
 }
 
-int command_demo_echo(int argc, char **argv)
+static int serve(const struct demo_options *options);
+
+static const struct demo demo = { "demo-echo", usage, serve };
+
+static int serve(const struct demo_options *options)
 {
 	struct demo_echo *echo = calloc(1, sizeof(*echo));
-	char address[ADDRESS_TEXT_SIZE];
-	int result = echo ? parse_options(argc, argv, echo) : COMMAND_FAILED;
 	int error;
 
-	if (result >= 0) {
-		free(echo);
-		return result;
-	}
-	address_format(&echo->address, address);
+	if (!echo)
+		return -ENOMEM;
+	echo->options = options;
 	error = echo_open(echo);
 	if (!error) {
-		fprintf(stderr, "setia demo-echo: %s listens on %s\n", echo->name, address);
-		error = serve(echo);
+		demo_says_listening(&demo, options);
+		error = echo_turn(echo);
 	}
-	if (error)
-		fprintf(stderr, "setia demo-echo: %s: %s\n", address, strerror(-error));
 	echo_close(echo);
 	free(echo);
-	return error ? COMMAND_FAILED : COMMAND_DONE;
+	return error;
+}
+
+int command_demo_echo(int argc, char **argv)
+{
+	return demo_run(&demo, argc, argv);
 }

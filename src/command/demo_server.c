@@ -6,23 +6,18 @@
 #include "command/command.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/address.h"
 #include "base/clock.h"
+#include "command/demo.h"
 #include "command/demo_connection.h"
 
 #define CONNECTIONS_MOST 1024 /* 18 KiB each; more wait in the backlog */
 #define IDLE_MS 75000
 #define SWEEP_MS 1000 /* how exact IDLE_MS is, and how long a full process rests from accepting */
-#define NAME_MOST 64
 #define EVENTS_MOST 64
 
 /* epoll's data: a seat's number, or one of these. */
@@ -36,8 +31,7 @@ struct seat {
 };
 
 struct demo_server {
-	const char *name;
-	struct address address;
+	const struct demo_options *options;
 	int epoll, listener, signals;
 	bool is_accepting;
 	size_t count;
@@ -49,46 +43,6 @@ static const char usage[] =
 	"Usage: setia demo-server --listen ADDR:PORT --name NAME\n"
 	"A small HTTP server that answers every request with its name and the request's path, and with\n"
 	"the field X-Server: NAME. For trying things; ends on SIGTERM or Ctrl-C.\n";
-
-static bool is_name(const char *name)
-{
-	size_t size = strlen(name);
-
-	for (const char *at = name; *at; at++) {
-		if (*at <= ' ' || *at == 0x7f)
-			return false;
-	}
-	return size && size <= NAME_MOST;
-}
-
-/* Returns an exit code, or -1 to go on. */
-static int parse_options(int argc, char **argv, struct demo_server *server)
-{
-	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' },
-		{ "name", required_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		if (option == 'h')
-			return fputs(usage, stdout) < 0 ? COMMAND_FAILED : COMMAND_DONE;
-		if (option == 'n' && is_name(optarg)) {
-			server->name = optarg;
-		} else if (option != 'l' || address_parse(bytes_of(optarg), &server->address)) {
-			if (option != '?')
-				fprintf(stderr, "setia demo-server: not understood: %s\n", optarg);
-			return COMMAND_MISUSED;
-		}
-	}
-	if (optind != argc || !server->name || !server->address.family) {
-		fputs(usage, stderr);
-		return COMMAND_MISUSED;
-	}
-	return -1;
-}
 
 static int watch(const struct demo_server *server, int how, int fd, uint32_t events, uint64_t data)
 {
@@ -108,7 +62,7 @@ static void listen_again(struct demo_server *server, bool is_accepting)
 static int open_listener(struct demo_server *server)
 {
 	struct sockaddr_storage storage;
-	socklen_t size = address_to_sockaddr(&server->address, &storage);
+	socklen_t size = address_to_sockaddr(&server->options->address, &storage);
 	int on = 1;
 
 	server->listener = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -122,16 +76,9 @@ static int open_listener(struct demo_server *server)
 
 static int open_signals(struct demo_server *server)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
-	server->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	server->signals = demo_open_signals();
 	if (server->signals < 0)
-		return -errno;
+		return server->signals;
 	return watch(server, EPOLL_CTL_ADD, server->signals, EPOLLIN, EVENT_SIGNAL);
 }
 
@@ -180,7 +127,7 @@ static void take_seat(struct demo_server *server, int fd)
 		return;
 	}
 	server->seats[free_seat] = (struct seat){
-		.connection = demo_connection_new(fd, server->name),
+		.connection = demo_connection_new(fd, server->options->name),
 		.fd = fd,
 		.wish = DEMO_READ,
 		.active_ms = clock_boot_ms(),
@@ -240,7 +187,7 @@ static void sweep(struct demo_server *server)
 		listen_again(server, true);
 }
 
-static int serve(struct demo_server *server)
+static int server_turn(struct demo_server *server)
 {
 	struct epoll_event events[EVENTS_MOST];
 
@@ -261,26 +208,29 @@ static int serve(struct demo_server *server)
 	}
 }
 
-int command_demo_server(int argc, char **argv)
+static int serve(const struct demo_options *options);
+
+static const struct demo demo = { "demo-server", usage, serve };
+
+static int serve(const struct demo_options *options)
 {
 	struct demo_server *server = calloc(1, sizeof(*server));
-	char address[ADDRESS_TEXT_SIZE];
-	int result = server ? parse_options(argc, argv, server) : COMMAND_FAILED;
 	int error;
 
-	if (result >= 0) {
-		free(server);
-		return result;
-	}
-	address_format(&server->address, address);
+	if (!server)
+		return -ENOMEM;
+	server->options = options;
 	error = server_open(server);
 	if (!error) {
-		fprintf(stderr, "setia demo-server: %s listens on %s\n", server->name, address);
-		error = serve(server);
+		demo_says_listening(&demo, options);
+		error = server_turn(server);
 	}
-	if (error)
-		fprintf(stderr, "setia demo-server: %s: %s\n", address, strerror(-error));
 	server_close(server);
 	free(server);
-	return error ? COMMAND_FAILED : COMMAND_DONE;
+	return error;
+}
+
+int command_demo_server(int argc, char **argv)
+{
+	return demo_run(&demo, argc, argv);
 }
