@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "command/explain_print.h"
 #include "command/explain_request.h"
+#include "command/explain_route.h"
 #include "http/cookie.h"
 #include "http/h1.h"
-#include "model/route.h"
 #include "model/words.h"
 
 static const char usage[] =
@@ -276,7 +276,9 @@ static void explain_opening(const char *what, const struct explain_options *opti
 static int explain_head(const struct explain_options *options, const struct snapshot *snapshot,
 			const struct snapshot_listener *listener, const char *head, size_t size)
 {
+	char why[160] = "out of memory";
 	struct http_request request;
+	struct explain_map map;
 	struct route route;
 	int status = http_request_parse(head, size, &request);
 
@@ -284,17 +286,14 @@ static int explain_head(const struct explain_options *options, const struct snap
 		printf("answer     %d: the request is refused as it stands\n", status);
 		return COMMAND_DONE;
 	}
-	route = route_find(snapshot, listener, http_bytes(head, request.host),
+	if (explain_map_init(&map, snapshot, why) < 0)
+		return explain_complain("snapshot", why);
+	route = route_find(&map.map, listener, http_bytes(head, request.host),
 			   http_bytes(head, request.path));
-	if (route.kind == ROUTE_NONE) {
-		puts("rule       none\nanswer     404: no rule matches");
+	explain_map_done(&map);
+	explain_print_route(stdout, snapshot, listener, &route);
+	if (explain_print_answer(stdout, snapshot, &route, head, &request))
 		return COMMAND_DONE;
-	}
-	explain_print_rule(stdout, snapshot, &snapshot->rules[route.rule], route.is_default_host);
-	if (route.kind == ROUTE_SLASH) {
-		puts("answer     301: to the same path with a slash behind it");
-		return COMMAND_DONE;
-	}
 	return explain_sticky(options, snapshot, &snapshot->rules[route.rule], head, &request);
 }
 

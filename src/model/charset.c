@@ -2,6 +2,8 @@
 /* Character classes by table: one bit a class, one byte a character. Pure; any thread. */
 #include "model/charset.h"
 
+#include <string.h>
+
 enum class {
 	CLASS_DOMAIN = 1,
 	CLASS_PATH = 2,
@@ -102,6 +104,26 @@ size_t charset_id(struct bytes text)
 size_t charset_file_name(struct bytes text)
 {
 	return class_span(text, CLASS_FILE);
+}
+
+static size_t pattern_span(struct bytes text, unsigned class, const char *signs)
+{
+	size_t at = 0;
+
+	while (at < text.size && (is_of(text, at, class) ||
+				  (text.at[at] != '\0' && strchr(signs, text.at[at]))))
+		at++;
+	return at;
+}
+
+size_t charset_domain_pattern(struct bytes text)
+{
+	return pattern_span(text, CLASS_DOMAIN, "?=+\\^*!$&|()[]");
+}
+
+size_t charset_url_pattern(struct bytes text)
+{
+	return pattern_span(text, CLASS_FILE, "/=?^*$:()[]+|");
 }
 
 size_t charset_token(struct bytes text)

@@ -30,6 +30,9 @@ size_t charset_id(struct bytes text); /* A-Z a-z 0-9 - _ */
 size_t charset_file_name(struct bytes text); /* A-Z a-z 0-9 . _ - */
 size_t charset_path(struct bytes text); /* RFC 3986: "/" and pchar, "%" with two hex digits */
 size_t charset_path_query(struct bytes text); /* the same and "?" */
+/* Regular expressions, features.md section 3; what the bytes mean is model/pattern's business. */
+size_t charset_domain_pattern(struct bytes text); /* a-z 0-9 . - ? = _ + \ ^ * ! $ & | ( ) [ ] */
+size_t charset_url_pattern(struct bytes text); /* A-Z a-z 0-9 . - _ / = ? ^ * $ : ( ) [ ] + | */
 size_t charset_token(struct bytes text); /* RFC 6265 cookie-name = RFC 9110 token */
 size_t charset_name(struct bytes text); /* UTF-8 of the basic plane, no control characters */
 

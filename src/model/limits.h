@@ -41,6 +41,7 @@
 #define LIMIT_NAME 80			/* api.md: names 1..80 characters */
 #define LIMIT_NAME_BYTES 320		/* 80 characters of UTF-8 */
 #define LIMIT_DOMAIN 80			/* api.md RuleInput */
+#define LIMIT_HOST 255			/* of a request, when it is looked up; RFC 1035 has fewer */
 #define LIMIT_URL 200			/* api.md RuleInput */
 #define LIMIT_COOKIE_NAME 64		/* SP-35 */
 #define LIMIT_FILE_NAME 64		/* AccessLog: a name under --log-dir */

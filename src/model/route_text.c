@@ -64,6 +64,13 @@ struct rule *listener_find_rule_at(const struct listener *listener, const char *
 	return NULL;
 }
 
+const char *rule_host(const struct rule *rule)
+{
+	struct bytes rest;
+
+	return domain_form_of(bytes_of(rule->domain), &rest) == DOMAIN_EXACT ? rule->domain : "";
+}
+
 /* Whether a rule before number `before` of the list has this domain. */
 static bool is_repeated(const struct listener *listener, size_t before, const char *domain)
 {

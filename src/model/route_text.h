@@ -48,6 +48,9 @@ bool url_same_place(const char *a, const char *b);
 struct rule *listener_find_rule_at(const struct listener *listener, const char *domain,
 				   const char *url);
 
+/* The rule's first domain when that is a host's name; "" when it stands for several. */
+const char *rule_host(const struct rule *rule);
+
 /*
  * How many regular expressions the listener's rules have: each domain that is one, once, and each
  * rule whose URL is one. At most LIMIT_PATTERNS_PER_LISTENER; more is LimitExceeded.

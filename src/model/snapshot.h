@@ -25,6 +25,7 @@ struct snapshot {
 	const struct snapshot_page *pages;
 	const struct snapshot_host *hosts;
 	const struct snapshot_path *paths;
+	const struct snapshot_pattern *patterns;
 	const struct snapshot_rule *rules;
 	const struct snapshot_target *targets;
 	const struct snapshot_health *checks;
@@ -32,7 +33,7 @@ struct snapshot {
 	const struct snapshot_key *keys;
 	const char *text;
 	uint32_t instance_count, listener_count, rule_count, target_count, check_count;
-	uint32_t key_count;
+	uint32_t key_count, pattern_count;
 	size_t mapped_size; /* to unmap; 0 = the memory belongs to somebody else */
 };
 

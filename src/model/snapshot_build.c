@@ -23,6 +23,7 @@ struct filler {
 	struct snapshot_listener *listeners;
 	struct snapshot_host *hosts;
 	struct snapshot_path *paths;
+	struct snapshot_pattern *patterns;
 	struct snapshot_rule *rules;
 	struct snapshot_target *targets;
 	struct snapshot_health *checks;
@@ -64,6 +65,7 @@ static void filler_init(struct filler *filler, const struct snapshot_header *hea
 	filler->listeners = section_at(filler, SNAPSHOT_LISTENERS);
 	filler->hosts = section_at(filler, SNAPSHOT_HOSTS);
 	filler->paths = section_at(filler, SNAPSHOT_PATHS);
+	filler->patterns = section_at(filler, SNAPSHOT_PATTERNS);
 	filler->rules = section_at(filler, SNAPSHOT_RULES);
 	filler->targets = section_at(filler, SNAPSHOT_TARGETS);
 	filler->checks = section_at(filler, SNAPSHOT_CHECKS);
@@ -103,6 +105,9 @@ static void fill_rules(struct filler *filler, const struct listener *listener)
 			.slot = rule->slot,
 			.listener = filler->listener,
 			.check = planned->check,
+			.redirect = planned->redirect,
+			.redirect_code = rule->redirect_code,
+			.redirect_takes_url = rule->redirect_takes_url,
 			.domain = planned->domain,
 			.url = planned->url,
 			.cookie_name = planned->cookie_name,
@@ -129,6 +134,7 @@ static void fill_layer4_rule(struct filler *filler, const struct listener *liste
 		.slot = LIMIT_RULES + listener->slot,
 		.listener = filler->listener,
 		.check = planned->check,
+		.redirect = SNAPSHOT_NONE,
 		.domain = planned->domain,
 		.url = planned->url,
 		.cookie_name = planned->cookie_name,
@@ -142,54 +148,95 @@ static void fill_layer4_rule(struct filler *filler, const struct listener *liste
 	fill_targets(filler, listener->targets, listener->target_count, filler->rule++);
 }
 
-static void fill_path(struct filler *filler, struct snapshot_host *host, uint32_t rule)
+static uint32_t pattern_row(const struct filler *filler, uint32_t entry)
 {
-	const struct planned_rule *planned = &filler->plan->rules[rule];
+	return entry == SNAPSHOT_NONE ? SNAPSHOT_NONE : filler->plan->patterns[entry].row;
+}
+
+static void fill_path(struct filler *filler, struct snapshot_host *host,
+		      const struct planned_path *planned)
+{
+	struct snapshot_text url = filler->plan->rules[planned->rule].url;
 	struct snapshot_path *path = &filler->paths[filler->path];
-	uint32_t skipped = planned_is_exact(planned) ? 1 : 0;
+	uint32_t size = (uint32_t)planned->url.rest.size;
+	struct snapshot_run *runs[] = {
+		[URL_EXACT] = &host->exact,
+		[URL_PREFIX] = &host->prefix,
+		[URL_PATTERN] = &host->pattern_paths,
+	};
 
 	*path = (struct snapshot_path){
-		.path = { planned->url.offset + skipped, planned->url.size - skipped },
-		.rule = rule,
+		.path = { url.offset + url.size - size, size },
+		.rule = planned->rule,
 		.parent = SNAPSHOT_NONE,
+		.pattern = pattern_row(filler, planned->pattern),
+		.is_final = planned->url.is_final,
 	};
-	if (skipped) {
-		host->exact.count++;
-		host->prefix.first = filler->path + 1;
-	} else {
-		host->prefix.count++;
+	runs[planned->url.form]->count++;
+	/* The runs behind this one begin behind this row, if not later. */
+	for (int form = planned->url.form + 1; form <= URL_PATTERN; form++)
+		runs[form]->first = filler->path + 1;
+	if (planned->url.form == URL_PREFIX)
 		path->parent =
 			snapshot_path_parent(&filler->view, host->prefix.first, filler->path);
-	}
 	filler->path++;
 }
 
-/* The listener's rules are rows first_rule.. and lie in order of their hosts and paths in the plan.
- */
-static void fill_hosts(struct filler *filler, const struct listener *listener, uint32_t first_rule,
+static struct snapshot_host *fill_host(struct filler *filler, const struct listener *listener,
+				       const struct planned_path *planned,
+				       struct snapshot_listener *row)
+{
+	struct snapshot_host *host = &filler->hosts[filler->host];
+	struct snapshot_run none = { filler->path, 0 };
+
+	*host = (struct snapshot_host){
+		.domain = planned->domain_text,
+		.exact = none,
+		.prefix = none,
+		.pattern_paths = none,
+		.pattern = pattern_row(filler, planned->host_pattern),
+	};
+	row->leading_hosts += planned->domain_form == DOMAIN_LEADING;
+	row->trailing_hosts += planned->domain_form == DOMAIN_TRAILING;
+	row->pattern_hosts += planned->domain_form == DOMAIN_PATTERN;
+	if (planned->domain_text.size == 0)
+		row->any_host = filler->host;
+	/* A default domain that has lost its rules answers nothing: none. */
+	else if (strcmp(planned->domain, listener->default_domain) == 0)
+		row->default_host = filler->host;
+	filler->host++;
+	row->hosts.count++;
+	return host;
+}
+
+/* The listener's rules are the last ones filled; its paths are the next ones of the plan. */
+static void fill_hosts(struct filler *filler, const struct listener *listener,
 		       struct snapshot_listener *row)
 {
+	const struct snapshot_plan *plan = filler->plan;
 	struct snapshot_host *host = NULL;
 
 	row->hosts.first = filler->host;
-	for (size_t i = 0; i < listener->rule_count; i++) {
-		uint32_t rule = filler->plan->path_order[first_rule + i];
-		const struct planned_rule *planned = &filler->plan->rules[rule];
+	while (filler->path < plan->path_count && plan->paths[filler->path].rule < filler->rule) {
+		const struct planned_path *planned = &plan->paths[filler->path];
 
-		if (!host || host->domain.offset != planned->domain.offset) {
-			host = &filler->hosts[filler->host];
-			*host = (struct snapshot_host){ planned->domain,
-							{ filler->path, 0 },
-							{ filler->path, 0 } };
-			if (planned->domain.size == 0)
-				row->any_host = filler->host;
-			/* A default domain that has lost its rules answers nothing: none. */
-			else if (strcmp(planned->rule->domain, listener->default_domain) == 0)
-				row->default_host = filler->host;
-			filler->host++;
-			row->hosts.count++;
-		}
-		fill_path(filler, host, rule);
+		if (!host || host->domain.offset != planned->domain_text.offset)
+			host = fill_host(filler, listener, planned, row);
+		fill_path(filler, host, planned);
+	}
+}
+
+static void fill_patterns(struct filler *filler)
+{
+	const struct snapshot_plan *plan = filler->plan;
+
+	for (uint32_t i = 0; i < plan->counts[SNAPSHOT_PATTERNS]; i++) {
+		const struct planned_pattern *planned = &plan->patterns[i];
+
+		filler->patterns[planned->row] = (struct snapshot_pattern){
+			.text = planned->text,
+			.is_caseless = planned->is_caseless,
+		};
 	}
 }
 
@@ -244,7 +291,7 @@ static void fill_listener(struct filler *filler, const struct instance *instance
 		row->http = filler->plan->instance_https[instance_row];
 		row->has_keepalive = listener->has_keepalive;
 		fill_rules(filler, listener);
-		fill_hosts(filler, listener, first_rule, row);
+		fill_hosts(filler, listener, row);
 	}
 	filler->listener++;
 }
@@ -294,6 +341,7 @@ static void fill(struct filler *filler, const struct model *model)
 	memcpy(section_at(filler, SNAPSHOT_RANGES), plan->ranges,
 	       plan->counts[SNAPSHOT_RANGES] * sizeof(*plan->ranges));
 	fill_http(filler);
+	fill_patterns(filler);
 	fill_checks(filler);
 	fill_keys(filler, model);
 	for (uint32_t i = 0; i < model->instance_count; i++) {

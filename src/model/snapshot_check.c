@@ -22,8 +22,9 @@ static const uint32_t roofs[SNAPSHOT_SECTIONS] = {
 	[SNAPSHOT_HTTP] = LIMIT_CUSTOM_CONFIGURATIONS + 1,
 	[SNAPSHOT_HEADERS] = (LIMIT_CUSTOM_CONFIGURATIONS + 1) * LIMIT_CUSTOM_HEADERS,
 	[SNAPSHOT_PAGES] = (LIMIT_CUSTOM_CONFIGURATIONS + 1) * LIMIT_CUSTOM_PAGES,
-	[SNAPSHOT_HOSTS] = LIMIT_RULES,
-	[SNAPSHOT_PATHS] = LIMIT_RULES,
+	[SNAPSHOT_HOSTS] = LIMIT_PATHS,
+	[SNAPSHOT_PATHS] = LIMIT_PATHS,
+	[SNAPSHOT_PATTERNS] = LIMIT_PATTERNS,
 	[SNAPSHOT_RULES] = LIMIT_TURNS,
 	[SNAPSHOT_TARGETS] = LIMIT_TARGETS,
 	[SNAPSHOT_CHECKS] = LIMIT_TURNS,
@@ -293,7 +294,8 @@ static const char *listener_fault(struct snapshot_checker *checker, uint32_t row
 		return "the slot is out of range or taken";
 	if (listener->instance >= checker->counts[SNAPSHOT_INSTANCES])
 		return "no such instance";
-	if (listener->unused || !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
+	if (listener->unused || listener->unused_word ||
+	    !all_zero(listener->unused_layer4, sizeof(listener->unused_layer4)))
 		return "unused bytes are not zero";
 	if (!snapshot_access_log_is_good(checker, listener))
 		return "bad name or format of its access log";
@@ -384,6 +386,8 @@ int snapshot_check(const void *data, size_t size, char *why, size_t why_size)
 		error = check_listeners(&checker);
 	if (error == 0)
 		error = snapshot_check_health(&checker);
+	if (error == 0)
+		error = snapshot_check_patterns(&checker);
 	if (error == 0)
 		error = snapshot_check_rules(&checker);
 	if (error == 0)

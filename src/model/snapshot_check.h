@@ -21,7 +21,8 @@ struct snapshot_checker {
 	char *why;
 	size_t why_size;
 	uint8_t *listener_slots, *rule_slots, *target_slots; /* bitmaps: seen so far */
-	uint8_t *rules_routed; /* bitmap: rules that a path leads to */
+	uint8_t *rules_routed; /* bitmap: rules that a path of their first domain leads to */
+	uint32_t routed_count; /* how many those are */
 	uint64_t *numbers; /* room for the larger of listeners and rules */
 	const struct snapshot_listener **places; /* room for the listeners */
 	uint32_t headers_seen, pages_seen; /* rows that a configuration has had so far */
@@ -62,6 +63,15 @@ static inline bool snapshot_address_is_good(const struct address *address)
 	return address->family == ADDRESS_IPV6;
 }
 
+/* True when `run` is the next one of a section of `total` rows, `*at` of which are taken. */
+static inline bool snapshot_run_follows(struct snapshot_run run, uint32_t *at, uint32_t total)
+{
+	if (run.first != *at || run.count > total - *at)
+		return false;
+	*at += run.count;
+	return true;
+}
+
 /* True when the first `count` of checker->numbers differ from each other; sorts them. */
 bool snapshot_numbers_differ(struct snapshot_checker *checker, uint32_t count);
 
@@ -78,8 +88,13 @@ const char *snapshot_rule_health_fault(const struct snapshot_checker *checker,
 bool snapshot_access_log_is_good(const struct snapshot_checker *checker,
 				 const struct snapshot_listener *listener);
 
-/* The rules with their targets and turns, and the hosts and paths that lead to them. */
+/* The regular expressions; the rules with their targets and turns; the hosts and paths that lead to
+ * them. */
+int snapshot_check_patterns(struct snapshot_checker *checker);
 int snapshot_check_rules(struct snapshot_checker *checker);
 int snapshot_check_routes(struct snapshot_checker *checker);
+/* What is wrong with where an HTTP rule sends clients; its listener was checked. */
+const char *snapshot_redirect_fault(const struct snapshot_checker *checker,
+				    const struct snapshot_rule *rule);
 
 #endif

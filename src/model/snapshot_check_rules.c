@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checker's second half: rules with their targets and turns, then hosts and paths. Runs of
- * hosts, paths and targets follow each other without gap or overlap, so every row has exactly one
- * owner; every rule is reached by exactly one path. Linear. Any thread.
+ * The checker's second half: rules with their targets and turns. Runs of targets follow each other
+ * without gap or overlap, so every row has exactly one owner. Linear. Any thread.
  */
 #include <string.h>
 
@@ -10,15 +9,6 @@
 #include "model/snapshot_check.h"
 #include "model/turns.h"
 #include "model/words.h"
-
-/* True when `run` is the next one of a section of `total` rows, `*at` of which are taken. */
-static bool run_follows(struct snapshot_run run, uint32_t *at, uint32_t total)
-{
-	if (run.first != *at || run.count > total - *at)
-		return false;
-	*at += run.count;
-	return true;
-}
 
 static const char *target_fault(struct snapshot_checker *checker, uint32_t row, uint32_t rule,
 				uint64_t number_before)
@@ -95,14 +85,6 @@ static int check_turns(struct snapshot_checker *checker, uint32_t row)
 	return 0;
 }
 
-static bool domain_is_good(const struct snapshot_checker *checker, struct snapshot_text domain)
-{
-	struct bytes text = snapshot_bytes(&checker->view, domain);
-
-	return snapshot_text_is_good(checker, domain, LIMIT_DOMAIN) &&
-	       charset_domain(text) == text.size;
-}
-
 static bool cookie_name_is_good(const struct snapshot_checker *checker, struct snapshot_text name)
 {
 	struct bytes text = snapshot_bytes(&checker->view, name);
@@ -120,8 +102,8 @@ static const char *http_rule_fault(struct snapshot_checker *checker,
 		return "bad id";
 	if (rule->slot >= LIMIT_RULES || !snapshot_bit_is_new(checker->rule_slots, rule->slot))
 		return "the slot is out of range or taken";
-	if (!domain_is_good(checker, rule->domain))
-		return "bad domain";
+	if (!snapshot_text_is_good(checker, rule->domain, LIMIT_DOMAIN))
+		return "bad domain"; /* its characters are checked with its host */
 	if (!snapshot_text_is_good(checker, rule->url, LIMIT_URL))
 		return "bad url"; /* its characters are checked with its path */
 	if (!cookie_name_is_good(checker, rule->cookie_name))
@@ -130,7 +112,7 @@ static const char *http_rule_fault(struct snapshot_checker *checker,
 		return "a flag is not 0 or 1";
 	if (!scheduler_name((enum scheduler)rule->scheduler))
 		return "no such scheduler";
-	return NULL;
+	return snapshot_redirect_fault(checker, rule);
 }
 
 /* `rule` is row `row` and stands for `listener`, which was checked. */
@@ -149,9 +131,11 @@ static const char *layer4_rule_fault(const struct snapshot_checker *checker,
 		return "layer 4, and yet it has a domain, url or cookie name";
 	if (rule->strips_cookie)
 		return "layer 4, and yet it strips a cookie";
+	if (rule->redirect != SNAPSHOT_NONE || rule->redirect_code)
+		return "layer 4, and yet it redirects";
 	if (rule->scheduler != SCHEDULER_WRR && rule->scheduler != SCHEDULER_LEAST_CONN)
 		return "a scheduler that layer 4 does not have";
-	return NULL;
+	return snapshot_redirect_fault(checker, rule);
 }
 
 static const char *rule_fault(struct snapshot_checker *checker, uint32_t row)
@@ -178,7 +162,7 @@ static const char *rule_fault(struct snapshot_checker *checker, uint32_t row)
 		return "bad session time";
 	if (session != 0 && rule->scheduler != SCHEDULER_WRR)
 		return "persistence with another scheduler than WRR";
-	if (rule->unused || rule->unused_word)
+	if (rule->unused)
 		return "unused bytes are not zero";
 	if (rule->targets.count > LIMIT_TARGETS_PER_RULE)
 		return "too many targets";
@@ -195,8 +179,8 @@ int snapshot_check_rules(struct snapshot_checker *checker)
 		const char *fault = rule_fault(checker, row);
 		int error;
 
-		if (!fault &&
-		    !run_follows(rule->targets, &targets, checker->counts[SNAPSHOT_TARGETS]))
+		if (!fault && !snapshot_run_follows(rule->targets, &targets,
+						    checker->counts[SNAPSHOT_TARGETS]))
 			fault = "its targets do not follow those of the rule before";
 		if (fault)
 			return snapshot_refuse(checker, SNAPSHOT_RULES, row, "%s", fault);
@@ -213,136 +197,5 @@ int snapshot_check_rules(struct snapshot_checker *checker)
 		return snapshot_refuse(checker, SNAPSHOT_TARGETS, targets, "belongs to no rule");
 	if (!snapshot_numbers_differ(checker, checker->http_rules))
 		return snapshot_refuse(checker, SNAPSHOT_RULES, 0, "a number stands twice");
-	return 0;
-}
-
-/* The host row that is looked at, and whose it is. */
-struct owner {
-	uint32_t listener;
-	struct bytes domain;
-};
-
-static const char *path_fault(struct snapshot_checker *checker, uint32_t row,
-			      const struct owner *owner, bool is_exact)
-{
-	const struct snapshot *view = &checker->view;
-	const struct snapshot_path *path = &view->paths[row];
-	struct bytes text = snapshot_bytes(view, path->path), url;
-	const struct snapshot_rule *rule;
-
-	if (!snapshot_text_is_good(checker, path->path, LIMIT_URL) || text.size == 0 ||
-	    text.at[0] != '/' || charset_path(text) < text.size)
-		return "bad path";
-	if (path->rule >= view->rule_count ||
-	    !snapshot_bit_is_new(checker->rules_routed, path->rule))
-		return "no such rule, or another path leads to it";
-	rule = &view->rules[path->rule];
-	url = snapshot_bytes(view, rule->url);
-	if (is_exact) {
-		if (url.size == 0 || url.at[0] != '=')
-			return "exact, but its rule is not";
-		url = (struct bytes){ url.at + 1, url.size - 1 };
-	}
-	if (rule->listener != owner->listener || !bytes_equal(url, text) ||
-	    !bytes_equal(snapshot_bytes(view, rule->domain), owner->domain))
-		return "its rule has another listener, domain or url";
-	return NULL;
-}
-
-static int check_paths(struct snapshot_checker *checker, struct snapshot_run run,
-		       const struct owner *owner, bool is_exact)
-{
-	const struct snapshot *view = &checker->view;
-
-	for (uint32_t row = run.first; row < run.first + run.count; row++) {
-		const char *fault = path_fault(checker, row, owner, is_exact);
-		uint32_t parent = SNAPSHOT_NONE;
-
-		if (!fault && row > run.first &&
-		    bytes_compare(snapshot_bytes(view, view->paths[row - 1].path),
-				  snapshot_bytes(view, view->paths[row].path)) >= 0)
-			fault = "not sorted, or there twice";
-		if (!fault && !is_exact)
-			parent = snapshot_path_parent(view, run.first, row);
-		if (!fault && view->paths[row].parent != parent)
-			fault = "wrong parent";
-		if (fault)
-			return snapshot_refuse(checker, SNAPSHOT_PATHS, row, "%s", fault);
-	}
-	return 0;
-}
-
-static int check_host(struct snapshot_checker *checker, uint32_t row, uint32_t listener,
-		      uint32_t *paths)
-{
-	const struct snapshot_host *host = &checker->view.hosts[row];
-	struct owner owner = { listener, snapshot_bytes(&checker->view, host->domain) };
-	uint32_t first = checker->view.listeners[listener].hosts.first;
-	uint32_t total = checker->counts[SNAPSHOT_PATHS];
-	const char *fault = NULL;
-	int error;
-
-	if (!domain_is_good(checker, host->domain))
-		fault = "bad domain";
-	else if (row > first &&
-		 bytes_compare(snapshot_bytes(&checker->view, host[-1].domain), owner.domain) >= 0)
-		fault = "not sorted, or there twice";
-	else if (!run_follows(host->exact, paths, total) ||
-		 !run_follows(host->prefix, paths, total))
-		fault = "its paths do not follow those of the host before";
-	else if (host->exact.count == 0 && host->prefix.count == 0)
-		fault = "no path";
-	if (fault)
-		return snapshot_refuse(checker, SNAPSHOT_HOSTS, row, "%s", fault);
-	error = check_paths(checker, host->exact, &owner, true);
-	return error ? error : check_paths(checker, host->prefix, &owner, false);
-}
-
-static bool special_hosts_are_good(const struct snapshot_checker *checker,
-				   const struct snapshot_listener *listener)
-{
-	struct snapshot_run run = listener->hosts;
-	uint32_t any = SNAPSHOT_NONE;
-
-	/* The empty domain sorts first. */
-	if (run.count > 0 && checker->view.hosts[run.first].domain.size == 0)
-		any = run.first;
-	if (listener->any_host != any)
-		return false;
-	return listener->default_host == SNAPSHOT_NONE ||
-	       (listener->default_host >= run.first && listener->default_host != any &&
-		listener->default_host - run.first < run.count);
-}
-
-int snapshot_check_routes(struct snapshot_checker *checker)
-{
-	uint32_t hosts = 0, paths = 0;
-
-	for (uint32_t row = 0; row < checker->counts[SNAPSHOT_LISTENERS]; row++) {
-		const struct snapshot_listener *listener = &checker->view.listeners[row];
-
-		if (!run_follows(listener->hosts, &hosts, checker->counts[SNAPSHOT_HOSTS]))
-			return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row,
-					       "its hosts do not follow those of the one before");
-		for (uint32_t host = listener->hosts.first; host < hosts; host++) {
-			int error = check_host(checker, host, row, &paths);
-
-			if (error)
-				return error;
-		}
-		if (!special_hosts_are_good(checker, listener))
-			return snapshot_refuse(checker, SNAPSHOT_LISTENERS, row,
-					       "wrong any or default host");
-	}
-	if (hosts != checker->counts[SNAPSHOT_HOSTS])
-		return snapshot_refuse(checker, SNAPSHOT_HOSTS, hosts, "belongs to no listener");
-	if (paths != checker->counts[SNAPSHOT_PATHS])
-		return snapshot_refuse(checker, SNAPSHOT_PATHS, paths, "belongs to no host");
-	/*
-	 * Each path leads to a rule of its own, and none to a layer-4 listener's, which has no
-	 * hosts: so equal numbers mean that every HTTP rule is reached.
-	 */
-	if (paths != checker->http_rules)
-		return snapshot_refuse(checker, SNAPSHOT_RULES, 0, "a rule has no path");
 	return 0;
 }

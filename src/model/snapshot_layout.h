@@ -18,6 +18,10 @@ static inline uint64_t snapshot_aligned(uint64_t size)
 	return (size + 7) & ~7ull;
 }
 
+/* The order of patterns: by expression, then case. */
+int snapshot_pattern_order(const struct snapshot *a, uint32_t row_a, const struct snapshot *b,
+			   uint32_t row_b);
+
 /* Points *ret into `data`, whose sections lie within it. */
 void snapshot_view(const void *data, struct snapshot *ret);
 

@@ -28,6 +28,7 @@ static const struct {
 	[SNAPSHOT_PAGES] = { "pages", sizeof(struct snapshot_page) },
 	[SNAPSHOT_HOSTS] = { "hosts", sizeof(struct snapshot_host) },
 	[SNAPSHOT_PATHS] = { "paths", sizeof(struct snapshot_path) },
+	[SNAPSHOT_PATTERNS] = { "patterns", sizeof(struct snapshot_pattern) },
 	[SNAPSHOT_RULES] = { "rules", sizeof(struct snapshot_rule) },
 	[SNAPSHOT_TARGETS] = { "targets", sizeof(struct snapshot_target) },
 	[SNAPSHOT_CHECKS] = { "checks", sizeof(struct snapshot_health) },
@@ -37,16 +38,17 @@ static const struct {
 };
 
 /* The file's rows: no padding that nobody clears, and every row keeps the next one aligned. */
-_Static_assert(sizeof(struct snapshot_header) == 152, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_header) == 160, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_instance) == 56, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_range) == 32, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_listener) == 120, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_listener) == 136, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_http) == 88, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_field) == 24, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_page) == 16, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_host) == 24, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_path) == 16, "a new shape needs a new SNAPSHOT_VERSION");
-_Static_assert(sizeof(struct snapshot_rule) == 88, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_host) == 40, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_path) == 24, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_pattern) == 16, "a new shape needs a new SNAPSHOT_VERSION");
+_Static_assert(sizeof(struct snapshot_rule) == 96, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_target) == 48, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_health) == 48, "a new shape needs a new SNAPSHOT_VERSION");
 _Static_assert(sizeof(struct snapshot_key) == 48, "a new shape needs a new SNAPSHOT_VERSION");
@@ -89,6 +91,7 @@ void snapshot_view(const void *data, struct snapshot *ret)
 		.pages = (const void *)(bytes + at[SNAPSHOT_PAGES].offset),
 		.hosts = (const void *)(bytes + at[SNAPSHOT_HOSTS].offset),
 		.paths = (const void *)(bytes + at[SNAPSHOT_PATHS].offset),
+		.patterns = (const void *)(bytes + at[SNAPSHOT_PATTERNS].offset),
 		.rules = (const void *)(bytes + at[SNAPSHOT_RULES].offset),
 		.targets = (const void *)(bytes + at[SNAPSHOT_TARGETS].offset),
 		.checks = (const void *)(bytes + at[SNAPSHOT_CHECKS].offset),
@@ -101,6 +104,7 @@ void snapshot_view(const void *data, struct snapshot *ret)
 		.target_count = at[SNAPSHOT_TARGETS].count,
 		.check_count = at[SNAPSHOT_CHECKS].count,
 		.key_count = at[SNAPSHOT_KEYS].count,
+		.pattern_count = at[SNAPSHOT_PATTERNS].count,
 	};
 }
 

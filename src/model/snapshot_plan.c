@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/route_text.h"
 #include "model/turns.h"
 #include "model/validate.h"
 
-static int plan_text(struct snapshot_plan *plan, const char *text, struct snapshot_text *ret)
+int snapshot_plan_text(struct snapshot_plan *plan, const char *text, struct snapshot_text *ret)
 {
 	uint32_t entry;
 	int error = intern_add(&plan->texts, bytes_of(text), &entry);
@@ -85,15 +86,15 @@ static int plan_rule(struct snapshot_plan *plan, const struct rule *rule,
 		     struct planned_rule *planned)
 {
 	const char *cookie_name = rule->cookie_name[0] ? rule->cookie_name : COOKIE_NAME_DEFAULT;
-	int error = plan_text(plan, rule->domain, &planned->domain);
+	int error = snapshot_plan_text(plan, rule->domain, &planned->domain);
 
 	planned->rule = rule;
 	if (error == 0)
-		error = plan_text(plan, rule->url, &planned->url);
+		error = snapshot_plan_text(plan, rule->url, &planned->url);
 	if (error == 0)
-		error = plan_text(plan, cookie_name, &planned->cookie_name);
+		error = snapshot_plan_text(plan, cookie_name, &planned->cookie_name);
 	if (error == 0)
-		error = snapshot_plan_health(plan, &rule->health_check, rule->domain,
+		error = snapshot_plan_health(plan, &rule->health_check, rule_host(rule),
 					     &planned->check);
 	if (error == 0)
 		error = plan_turns(plan, rule->targets, rule->target_count, &planned->turns);
@@ -110,7 +111,7 @@ static int plan_layer4(struct snapshot_plan *plan, const struct listener *listen
 	if (error == 0 && listener->rule_count > 0)
 		error = -EINVAL;
 	if (error == 0)
-		error = plan_text(plan, "", &planned->domain);
+		error = snapshot_plan_text(plan, "", &planned->domain);
 	if (error == 0)
 		error = snapshot_plan_health(plan, &listener->health_check, "", &planned->check);
 	if (error)
@@ -120,24 +121,10 @@ static int plan_layer4(struct snapshot_plan *plan, const struct listener *listen
 	return plan_turns(plan, listener->targets, listener->target_count, &planned->turns);
 }
 
-static int path_order(const void *a, const void *b, void *context)
-{
-	const struct planned_rule *rules = context;
-	const struct planned_rule *first = &rules[*(const uint32_t *)a];
-	const struct planned_rule *second = &rules[*(const uint32_t *)b];
-	int order = strcmp(first->rule->domain, second->rule->domain);
-
-	if (order == 0)
-		order = planned_is_exact(second) - planned_is_exact(first);
-	return order ? order : strcmp(first->rule->url, second->rule->url);
-}
-
 /* `first` is the row of the listener's first rule. */
 static int plan_listener(struct snapshot_plan *plan, const struct listener *listener,
 			 uint32_t first)
 {
-	uint32_t *order = plan->path_order + first;
-
 	if (protocol_is_layer4((enum protocol)listener->protocol))
 		return plan_layer4(plan, listener, &plan->rules[first]);
 	if (listener->protocol != PROTOCOL_HTTP || listener->target_count > 0)
@@ -147,21 +134,13 @@ static int plan_listener(struct snapshot_plan *plan, const struct listener *list
 
 		if (error)
 			return error;
-		order[i] = first + i;
 	}
-	if (listener->rule_count > 1)
-		qsort_r(order, listener->rule_count, sizeof(*order), path_order, plan->rules);
-	for (uint32_t i = 0; i < listener->rule_count; i++) {
-		if (i == 0 ||
-		    plan->rules[order[i]].domain.offset != plan->rules[order[i - 1]].domain.offset)
-			plan->counts[SNAPSHOT_HOSTS]++;
-	}
-	return 0;
+	return snapshot_plan_paths(plan, listener, first);
 }
 
 static int plan_count(struct snapshot_plan *plan, const struct model *model)
 {
-	size_t listeners = 0, rules = 0, targets = 0, layer4 = 0;
+	size_t listeners = 0, rules = 0, targets = 0, layer4 = 0, more = 0;
 
 	for (size_t i = 0; i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];
@@ -175,8 +154,14 @@ static int plan_count(struct snapshot_plan *plan, const struct model *model)
 			layer4 += protocol_is_layer4((enum protocol)listener->protocol);
 			rules += listener->rule_count;
 			targets += listener->target_count;
-			for (size_t k = 0; k < listener->rule_count; k++)
-				targets += listener->rules[k]->target_count;
+			for (size_t k = 0; k < listener->rule_count; k++) {
+				const struct rule *rule = listener->rules[k];
+
+				targets += rule->target_count;
+				more += rule->more_domain_count;
+				if (rule->more_domain_count >= LIMIT_DOMAINS_PER_RULE)
+					return -E2BIG;
+			}
 		}
 	}
 	if (model->instance_count > LIMIT_INSTANCES || listeners > LIMIT_LISTENERS ||
@@ -185,7 +170,7 @@ static int plan_count(struct snapshot_plan *plan, const struct model *model)
 	plan->counts[SNAPSHOT_INSTANCES] = (uint32_t)model->instance_count;
 	plan->counts[SNAPSHOT_LISTENERS] = (uint32_t)listeners;
 	plan->counts[SNAPSHOT_RULES] = (uint32_t)(rules + layer4);
-	plan->counts[SNAPSHOT_PATHS] = (uint32_t)rules;
+	plan->counts[SNAPSHOT_PATHS] = (uint32_t)(rules + more);
 	plan->counts[SNAPSHOT_TARGETS] = (uint32_t)targets;
 	plan->counts[SNAPSHOT_KEYS] = (uint32_t)model->key_count;
 	return 0;
@@ -194,16 +179,18 @@ static int plan_count(struct snapshot_plan *plan, const struct model *model)
 static int plan_reserve(struct snapshot_plan *plan)
 {
 	size_t rules = plan->counts[SNAPSHOT_RULES] + 1ul;
+	size_t paths = plan->counts[SNAPSHOT_PATHS] + 1ul;
 
 	plan->rules = calloc(rules, sizeof(*plan->rules));
-	plan->path_order = calloc(rules, sizeof(*plan->path_order));
+	plan->paths = calloc(paths, sizeof(*plan->paths));
+	plan->patterns = calloc(paths + rules, sizeof(*plan->patterns));
 	plan->weight_turns = calloc(rules, sizeof(*plan->weight_turns));
 	plan->instance_names =
 		calloc(plan->counts[SNAPSHOT_INSTANCES] + 1ul, sizeof(*plan->instance_names));
 	plan->access_logs =
 		calloc(plan->counts[SNAPSHOT_LISTENERS] + 1ul, sizeof(*plan->access_logs));
-	if (!plan->rules || !plan->path_order || !plan->weight_turns || !plan->instance_names ||
-	    !plan->access_logs)
+	if (!plan->rules || !plan->paths || !plan->patterns || !plan->weight_turns ||
+	    !plan->instance_names || !plan->access_logs)
 		return -ENOMEM;
 	return 0;
 }
@@ -221,19 +208,25 @@ int snapshot_plan_make(const struct model *model, struct snapshot_plan *plan)
 		error = snapshot_plan_access(plan, model);
 	for (size_t i = 0; error == 0 && i < model->instance_count; i++) {
 		const struct instance *instance = model->instances[i];
+		uint32_t first = rule;
 
-		error = plan_text(plan, instance->name, &plan->instance_names[i]);
+		error = snapshot_plan_text(plan, instance->name, &plan->instance_names[i]);
 		for (size_t j = 0; error == 0 && j < instance->listener_count; j++) {
 			const struct listener *listener = instance->listeners[j];
 
 			if (listener->is_stopped)
 				continue;
-			error = plan_text(plan, listener->access_log, &plan->access_logs[row++]);
+			error = snapshot_plan_text(plan, listener->access_log,
+						   &plan->access_logs[row++]);
 			if (error == 0)
 				error = plan_listener(plan, listener, rule);
 			rule += planned_rule_count(listener);
 		}
+		if (error == 0)
+			snapshot_plan_redirects(plan, instance, first, rule);
 	}
+	if (error == 0)
+		error = snapshot_plan_patterns(plan);
 	plan->counts[SNAPSHOT_CHECKS] = plan->checks.entry_count;
 	plan->counts[SNAPSHOT_TEXT] = (uint32_t)plan->texts.size;
 	return error;
@@ -243,11 +236,13 @@ void snapshot_plan_done(struct snapshot_plan *plan)
 {
 	intern_done(&plan->texts);
 	intern_done(&plan->checks);
+	intern_done(&plan->pattern_keys);
 	intern_done(&plan->weights);
 	free(plan->weight_turns);
 	free(plan->turns);
 	free(plan->rules);
-	free(plan->path_order);
+	free(plan->paths);
+	free(plan->patterns);
 	free(plan->instance_names);
 	free(plan->access_logs);
 	free(plan->ranges);

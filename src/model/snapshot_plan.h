@@ -11,6 +11,7 @@
 
 #include "model/intern.h"
 #include "model/model.h"
+#include "model/route_text.h"
 #include "model/snapshot.h"
 
 /* A row of SNAPSHOT_RULES. */
@@ -19,6 +20,25 @@ struct planned_rule {
 	struct snapshot_text domain, url, cookie_name;
 	struct snapshot_run turns;
 	uint32_t check; /* row of SNAPSHOT_CHECKS, or SNAPSHOT_NONE */
+	uint32_t redirect; /* row of SNAPSHOT_RULES, or SNAPSHOT_NONE */
+};
+
+/* A row of SNAPSHOT_PATHS: one domain and the URL of one rule. */
+struct planned_path {
+	const char *domain;
+	struct url_parts url;
+	struct snapshot_text domain_text;
+	uint32_t rule;
+	uint32_t host_order; /* among the listener's regular expressions for domains */
+	uint32_t host_pattern, pattern; /* entries of pattern_keys, or SNAPSHOT_NONE */
+	enum domain_form domain_form;
+};
+
+/* A row of SNAPSHOT_PATTERNS. */
+struct planned_pattern {
+	struct snapshot_text text;
+	uint32_t row;
+	bool is_caseless;
 };
 
 struct snapshot_plan {
@@ -30,8 +50,10 @@ struct snapshot_plan {
 	uint16_t *turns; /* SNAPSHOT_TURNS */
 	size_t turns_room;
 	struct planned_rule *rules; /* by row */
-	/* Rows of rules; an HTTP listener's ones by domain, exact before prefix, path. */
-	uint32_t *path_order;
+	struct planned_path *paths; /* by row */
+	uint32_t path_count;
+	struct intern pattern_keys;
+	struct planned_pattern *patterns; /* by entry of pattern_keys */
 	struct snapshot_text *instance_names; /* by row */
 	struct snapshot_text *access_logs; /* by row of listeners */
 	struct snapshot_http *https; /* SNAPSHOT_HTTP */
@@ -43,12 +65,6 @@ struct snapshot_plan {
 	uint32_t *instance_https; /* row of https, by row of instances */
 };
 
-/* What a rule's url means. */
-static inline bool planned_is_exact(const struct planned_rule *planned)
-{
-	return planned->rule->url[0] == '=';
-}
-
 /* Rows of SNAPSHOT_RULES that are the listener's. */
 static inline uint32_t planned_rule_count(const struct listener *listener)
 {
@@ -56,6 +72,17 @@ static inline uint32_t planned_rule_count(const struct listener *listener)
 		       ? 1
 		       : (uint32_t)listener->rule_count;
 }
+
+int snapshot_plan_text(struct snapshot_plan *plan, const char *text, struct snapshot_text *ret);
+
+/* The paths of a listener whose rules are rows `first` and on. -ENOMEM, -E2BIG, -EINVAL. */
+int snapshot_plan_paths(struct snapshot_plan *plan, const struct listener *listener,
+			uint32_t first);
+/* The instance's rules are rows `first` up to `behind`. */
+void snapshot_plan_redirects(struct snapshot_plan *plan, const struct instance *instance,
+			     uint32_t first, uint32_t behind);
+/* Rows for all patterns, when every path is planned. -ENOMEM. */
+int snapshot_plan_patterns(struct snapshot_plan *plan);
 
 /*
  * The row of a check, SNAPSHOT_NONE when it is off or of a kind that is not built. `rule_domain`

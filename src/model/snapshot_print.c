@@ -44,6 +44,8 @@ static void print_http(const struct snapshot *snapshot, const struct snapshot_li
 	print_run("hosts", listener->hosts, out);
 	print_row("any_host", listener->any_host, out);
 	print_row("default_host", listener->default_host, out);
+	fprintf(out, " leading=%" PRIu32 " trailing=%" PRIu32 " patterns=%" PRIu32,
+		listener->leading_hosts, listener->trailing_hosts, listener->pattern_hosts);
 	fprintf(out, " keepalive=%u http=%" PRIu32, listener->has_keepalive, listener->http);
 	if (listener->access_log.size > 0) {
 		print_text(snapshot, "access_log", listener->access_log, out);
@@ -97,7 +99,9 @@ static void print_paths(const struct snapshot *snapshot, struct snapshot_run run
 		print_text(snapshot, "path", path->path, out);
 		print_row("rule", path->rule, out);
 		print_row("parent", path->parent, out);
-		fputc('\n', out);
+		if (path->pattern != SNAPSHOT_NONE)
+			print_row("pattern", path->pattern, out);
+		fputs(path->is_final ? " final\n" : "\n", out);
 	}
 }
 
@@ -112,9 +116,22 @@ static void print_hosts(const struct snapshot *snapshot, FILE *out)
 		print_text(snapshot, "domain", host->domain, out);
 		print_run("exact", host->exact, out);
 		print_run("prefix", host->prefix, out);
+		print_run("patterns", host->pattern_paths, out);
+		if (host->pattern != SNAPSHOT_NONE)
+			print_row("pattern", host->pattern, out);
 		fputc('\n', out);
 		print_paths(snapshot, host->exact, "exact", out);
 		print_paths(snapshot, host->prefix, "prefix", out);
+		print_paths(snapshot, host->pattern_paths, "pattern", out);
+	}
+}
+
+static void print_patterns(const struct snapshot *snapshot, FILE *out)
+{
+	for (uint32_t row = 0; row < snapshot->pattern_count; row++) {
+		fprintf(out, "pattern %" PRIu32, row);
+		print_text(snapshot, "text", snapshot->patterns[row].text, out);
+		fprintf(out, " caseless=%u\n", snapshot->patterns[row].is_caseless);
 	}
 }
 
@@ -132,6 +149,11 @@ static void print_rule(const struct snapshot *snapshot, uint32_t row, FILE *out)
 	fprintf(out, " strips_cookie=%u keeps_draining=%u", rule->strips_cookie,
 		rule->keeps_draining);
 	print_row("check", rule->check, out);
+	if (rule->redirect_code) {
+		fprintf(out, " redirect_code=%u takes_url=%u", rule->redirect_code,
+			rule->redirect_takes_url);
+		print_row("redirect", rule->redirect, out);
+	}
 	print_run("targets", rule->targets, out);
 	fputs(" turns=", out);
 	for (uint32_t i = 0; i < rule->turns.count; i++)
@@ -214,6 +236,7 @@ void snapshot_print(const struct snapshot *snapshot, FILE *out)
 		print_listener(snapshot, row, out);
 	snapshot_print_http(snapshot, out);
 	print_hosts(snapshot, out);
+	print_patterns(snapshot, out);
 	for (uint32_t row = 0; row < snapshot->rule_count; row++)
 		print_rule(snapshot, row, out);
 	for (uint32_t row = 0; row < snapshot->check_count; row++)

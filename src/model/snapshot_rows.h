@@ -15,6 +15,7 @@
 #include "model/snapshot_access.h"
 #include "model/snapshot_health.h"
 #include "model/snapshot_http.h"
+#include "model/snapshot_route.h"
 
 #define SNAPSHOT_MAGIC 0x3154455341494553ull
 #define SNAPSHOT_VERSION 4
@@ -27,8 +28,11 @@ enum snapshot_section_name {
 	SNAPSHOT_HTTP, /* row 0 is the default; listeners share them */
 	SNAPSHOT_HEADERS, /* struct snapshot_field, per row of SNAPSHOT_HTTP two runs */
 	SNAPSHOT_PAGES, /* per row of SNAPSHOT_HTTP one run */
-	SNAPSHOT_HOSTS, /* per listener one run, sorted by domain (bytes_compare), each once */
-	SNAPSHOT_PATHS, /* per host two runs: exact, then prefixes; each sorted by path, once */
+	SNAPSHOT_HOSTS, /* per listener one run: exact domains, "*.domain", "domain.*", each kind
+			   sorted (bytes_compare), each domain once; regular expressions in order */
+	SNAPSHOT_PATHS, /* per host three runs: exact, then prefixes, each sorted by path, once;
+			   regular expressions by rising number of their rules */
+	SNAPSHOT_PATTERNS, /* sorted by expression, then case; each once */
 	SNAPSHOT_RULES,
 	SNAPSHOT_TARGETS, /* per rule one run, by rising number */
 	SNAPSHOT_CHECKS, /* struct snapshot_health; rules may share one */
@@ -71,6 +75,9 @@ struct snapshot_listener {
 	struct snapshot_run hosts; /* HTTP; empty on layer 4 */
 	uint32_t any_host; /* the host row of rules without a domain, or SNAPSHOT_NONE */
 	uint32_t default_host; /* where unmatched hosts go, or SNAPSHOT_NONE */
+	/* How many of the hosts are of that kind: the last ones, in this order. */
+	uint32_t leading_hosts, trailing_hosts, pattern_hosts;
+	uint32_t unused_word;
 	uint8_t protocol; /* enum protocol */
 	uint8_t has_keepalive; /* connections to targets are kept for further requests */
 	uint8_t access_log_format; /* enum access_log_format; 0 without an access log */
@@ -87,18 +94,6 @@ struct snapshot_listener {
 	uint8_t unused_layer4[7];
 };
 
-struct snapshot_host {
-	struct snapshot_text domain; /* lower case; empty for any_host */
-	struct snapshot_run exact;
-	struct snapshot_run prefix;
-};
-
-struct snapshot_path {
-	struct snapshot_text path; /* without the "=" */
-	uint32_t rule;
-	uint32_t parent; /* prefixes: this host's longest other one that begins it, or NONE */
-};
-
 /*
  * What requests or connections are spread over: an HTTP rule, or a layer-4 listener as a whole. The
  * latter has the listener's number and id, no domain, url or cookie name, and the slot LIMIT_RULES
@@ -109,14 +104,18 @@ struct snapshot_rule {
 	char id[LIMIT_ID];
 	uint32_t slot; /* of its turn: below LIMIT_TURNS */
 	uint32_t listener;
-	struct snapshot_text domain, url, cookie_name;
+	struct snapshot_text domain, url, cookie_name; /* domain: the first one */
 	uint32_t session_expire_s; /* 0 = no persistence */
 	uint8_t scheduler;
 	uint8_t strips_cookie;
 	uint8_t keeps_draining; /* DrainPolicy KEEP: weight 0 keeps its pinned clients */
 	uint8_t unused;
 	uint32_t check; /* row of SNAPSHOT_CHECKS, or SNAPSHOT_NONE: every target counts as up */
-	uint32_t unused_word;
+	uint32_t redirect; /* row of the rule that clients are sent to; NONE: that listener is
+			      stopped, or there is no redirection */
+	uint16_t redirect_code; /* 301, 302, 307; 0 = the rule serves them itself */
+	uint8_t redirect_takes_url;
+	uint8_t unused_redirect[5];
 	struct snapshot_run targets;
 	struct snapshot_run turns; /* one period of the order; empty when all weights are 0 */
 };

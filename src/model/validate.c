@@ -11,11 +11,12 @@
 #include <string.h>
 
 #include "model/charset.h"
+#include "model/pattern.h"
+#include "model/route_text.h"
 
 #define VALUE "InvalidParameterValue"
 #define LENGTH "InvalidParameterValue.Length"
 #define COMBINATION "InvalidParameter"
-#define UNSUPPORTED "UnsupportedOperation"
 
 /* The character at `at` as a person would recognise it. */
 struct shown {
@@ -58,32 +59,27 @@ int validate_name(const char *name, const char *field, struct problem *problem)
 	return 0;
 }
 
-int validate_domain(const char *domain, const char *field, struct problem *problem)
+/* `text` is plain, or what stands beside the "*" and its dot. */
+static int check_plain_domain(struct bytes text, const char *field, struct problem *problem)
 {
-	struct bytes text = bytes_of(domain);
 	const char *name = problem_field_name(field);
 	size_t good = charset_domain(text);
 
-	if (text.size < 1 || text.size > LIMIT_DOMAIN)
-		return problem_set(problem, LENGTH, field, "%s must have 1 to %d characters.", name,
-				   LIMIT_DOMAIN);
-	if (domain[0] == '~')
-		return problem_set(problem, UNSUPPORTED, field,
-				   "%s: regular expressions are not supported yet; give an exact "
-				   "domain.",
-				   name);
-	if (memchr(text.at, '*', text.size))
-		return problem_set(problem, UNSUPPORTED, field,
-				   "%s: wildcards are not supported yet; give an exact domain.",
-				   name);
+	if (good < text.size && text.at[good] == '*')
+		return problem_set(
+			problem, VALUE, field,
+			"%s may hold one \"*\", at its very beginning (*.example.com) or "
+			"its very end (www.example.*).",
+			name);
 	if (good < text.size)
 		return problem_set(problem, VALUE, field,
 				   "%s may hold a-z, 0-9, \".\", \"-\" and \"_\" only; %s is not "
 				   "allowed.",
 				   name, show_character(text, good).text);
-	if (domain[0] == '_')
+	if (text.size > 0 && text.at[0] == '_')
 		return problem_set(problem, VALUE, field, "%s must not begin with \"_\".", name);
-	if (domain[0] == '.' || domain[text.size - 1] == '.' || strstr(domain, ".."))
+	if (text.size == 0 || text.at[0] == '.' || text.at[text.size - 1] == '.' ||
+	    memmem(text.at, text.size, "..", 2))
 		return problem_set(problem, VALUE, field,
 				   "%s must not begin or end with \".\" nor hold two of them in a "
 				   "row.",
@@ -91,27 +87,89 @@ int validate_domain(const char *domain, const char *field, struct problem *probl
 	return 0;
 }
 
+/* The expression of `field`, all of whose characters are good. */
+static int check_pattern(struct bytes text, bool is_caseless, const char *field,
+			 struct problem *problem)
+{
+	char why[200];
+	int error = pattern_check(text, is_caseless, why, sizeof(why));
+
+	if (error == -EINVAL)
+		return problem_set(problem, VALUE, field,
+				   "%s is not a regular expression that can be used: %s.",
+				   problem_field_name(field), why);
+	return error;
+}
+
+static int check_domain_pattern(struct bytes text, const char *field, struct problem *problem)
+{
+	size_t good = charset_domain_pattern(text);
+
+	if (good < text.size)
+		return problem_set(problem, VALUE, field,
+				   "%s: a regular expression for domains may hold a-z, 0-9 and "
+				   ".-?=_+\\^*!$&|()[] only, behind one \"~\"; %s is not allowed.",
+				   problem_field_name(field), show_character(text, good).text);
+	return check_pattern(text, true, field, problem);
+}
+
+int validate_domain(const char *domain, const char *field, struct problem *problem)
+{
+	struct bytes text = bytes_of(domain), rest;
+
+	if (text.size < 1 || text.size > LIMIT_DOMAIN)
+		return problem_set(problem, LENGTH, field, "%s must have 1 to %d characters.",
+				   problem_field_name(field), LIMIT_DOMAIN);
+	switch (domain_form_of(text, &rest)) {
+	case DOMAIN_PATTERN:
+		return check_domain_pattern(rest, field, problem);
+	case DOMAIN_LEADING:
+		rest.at++;
+		rest.size--;
+		break;
+	case DOMAIN_TRAILING:
+		rest.size--;
+		break;
+	case DOMAIN_EXACT:
+		break;
+	}
+	return check_plain_domain(rest, field, problem);
+}
+
+static int check_url_pattern(const struct url_parts *parts, const char *field,
+			     struct problem *problem)
+{
+	size_t good = charset_url_pattern(parts->rest);
+
+	if (good < parts->rest.size)
+		return problem_set(problem, VALUE, field,
+				   "%s: a regular expression for URLs may hold letters, digits and "
+				   ".-_/=?^*$:()[]+| only, behind \"~\" or \"~*\"; %s is not "
+				   "allowed.",
+				   problem_field_name(field),
+				   show_character(parts->rest, good).text);
+	return check_pattern(parts->rest, parts->is_caseless, field, problem);
+}
+
 int validate_url(const char *url, const char *field, struct problem *problem)
 {
 	struct bytes text = bytes_of(url);
+	struct url_parts parts = url_parts_of(text);
 	const char *name = problem_field_name(field);
 	size_t good;
 
 	if (text.size < 1 || text.size > LIMIT_URL)
 		return problem_set(problem, LENGTH, field, "%s must have 1 to %d characters.", name,
 				   LIMIT_URL);
-	if (url[0] == '~' || url[0] == '^')
-		return problem_set(problem, UNSUPPORTED, field,
-				   "%s: the forms \"^~\", \"~\" and \"~*\" are not supported yet; "
-				   "give \"/path\" for a prefix or \"=/path\" for an exact path.",
-				   name);
-	if (url[0] == '=') {
-		text.at++;
-		text.size--;
-	}
+	if (parts.form == URL_PATTERN)
+		return check_url_pattern(&parts, field, problem);
+	text = parts.rest;
 	if (text.size == 0 || text.at[0] != '/')
 		return problem_set(problem, VALUE, field,
-				   "%s must begin with \"/\" (prefix) or \"=/\" (exact).", name);
+				   "%s must begin with \"/\" (prefix), \"=/\" (exact), \"^~/\" "
+				   "(prefix that comes before regular expressions), or with \"~\" "
+				   "or \"~*\" and a regular expression.",
+				   name);
 	good = charset_path(text);
 	if (good == text.size)
 		return 0;

@@ -13,11 +13,13 @@
 /* features.md 1: 1..80 characters of valid UTF-8, no control characters, no supplementary plane. */
 int validate_name(const char *name, const char *field, struct problem *problem);
 
-/* features.md 3. Exact domains only; wildcards and regular expressions answer UnsupportedOperation.
+/*
+ * features.md 3. Exact ("" is not one), "*.example.com", "www.example.*", "~expression"; lower case.
+ * Here and in validate_url, an expression may also fail with -ENOMEM.
  */
 int validate_domain(const char *domain, const char *field, struct problem *problem);
 
-/* features.md 3. "/prefix" and "=/exact"; "^~", "~" and "~*" answer UnsupportedOperation. */
+/* features.md 3. "/prefix", "^~/prefix", "=/exact", "~expression", "~*expression". */
 int validate_url(const char *url, const char *field, struct problem *problem);
 
 /* SP-35: 1..64 characters of the RFC 6265 token set. */

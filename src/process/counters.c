@@ -66,6 +66,8 @@ static const char *const names[COUNTERS_USED] = {
 	[COUNTER_ACCESS_LOG_DROPPED] = "access_log_dropped",
 	[COUNTER_HTTP_503_BODY] = "http_503_body",
 	[COUNTER_ACCESS_DENIED] = "access_denied",
+	[COUNTER_HTTP_REDIRECT] = "http_redirect",
+	[COUNTER_HTTP_500_PATTERN] = "http_500_pattern",
 };
 
 const char *counter_name(enum counter counter)

@@ -84,9 +84,11 @@ enum counter {
 	COUNTER_HTTP_503_BODY, /* a body that is read first found no room: --body-room, or the disk
 				*/
 	COUNTER_ACCESS_DENIED, /* clients that an instance's lists keep out; UDP: datagrams */
+	COUNTER_HTTP_REDIRECT, /* answers of rules that redirect */
+	COUNTER_HTTP_500_PATTERN, /* a regular expression took too long */
 
 	COUNTERS_USED,
-	COUNTERS_ROOM = 64, /* the region's; COUNTERS_USED stays below */
+	COUNTERS_ROOM = 64, /* the region's; COUNTERS_USED is at most that */
 };
 
 struct counters {

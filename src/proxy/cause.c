@@ -12,6 +12,9 @@ static const struct {
 } causes[CAUSES] = {
 	[CAUSE_NONE] = { 500, COUNTER_HTTP_503, "-" },
 	[CAUSE_SLASH] = { 301, COUNTER_HTTP_301, "slash" },
+	[CAUSE_REDIRECT_301] = { 301, COUNTER_HTTP_REDIRECT, "redirect_301" },
+	[CAUSE_REDIRECT_302] = { 302, COUNTER_HTTP_REDIRECT, "redirect_302" },
+	[CAUSE_REDIRECT_307] = { 307, COUNTER_HTTP_REDIRECT, "redirect_307" },
 	[CAUSE_BAD_HEAD] = { 400, COUNTER_HTTP_400, "bad_head" },
 	[CAUSE_BAD_BODY] = { 400, COUNTER_HTTP_400_BODY, "bad_body" },
 	[CAUSE_BODY_ROOF] = { 400, COUNTER_HTTP_400_ROOF, "body_roof" },
@@ -24,6 +27,7 @@ static const struct {
 	[CAUSE_EXPECTATION] = { 417, COUNTER_HTTP_417, "expectation" },
 	[CAUSE_HEAD_SIZE] = { 431, COUNTER_HTTP_431, "head_size" },
 	[CAUSE_FIELDS] = { 431, COUNTER_HTTP_431_FIELDS, "fields" },
+	[CAUSE_PATTERN] = { 500, COUNTER_HTTP_500_PATTERN, "pattern_limit" },
 	[CAUSE_CODING] = { 501, COUNTER_HTTP_501, "coding" },
 	[CAUSE_CONNECT_FAILED] = { 502, COUNTER_HTTP_502_CONNECT, "connect_failed" },
 	[CAUSE_TARGET_CLOSED] = { 502, COUNTER_HTTP_502_CLOSED, "target_closed" },

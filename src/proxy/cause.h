@@ -13,6 +13,9 @@
 enum cause {
 	CAUSE_NONE, /* there is no reason to refuse it */
 	CAUSE_SLASH, /* 301 to the path with a "/" behind it */
+	CAUSE_REDIRECT_301, /* the rule redirects */
+	CAUSE_REDIRECT_302,
+	CAUSE_REDIRECT_307,
 	CAUSE_BAD_HEAD,
 	CAUSE_BAD_BODY, /* chunks or trailers */
 	CAUSE_BODY_ROOF, /* a chunk line's, or the trailers' */
@@ -25,6 +28,7 @@ enum cause {
 	CAUSE_EXPECTATION,
 	CAUSE_HEAD_SIZE,
 	CAUSE_FIELDS, /* too many */
+	CAUSE_PATTERN, /* a regular expression took too long: nobody knows whose request it is */
 	CAUSE_CODING,
 	CAUSE_CONNECT_FAILED,
 	CAUSE_TARGET_CLOSED,

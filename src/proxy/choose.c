@@ -11,6 +11,7 @@
 #include "model/route.h"
 #include "model/words.h"
 #include "proxy/health.h"
+#include "proxy/redirect.h"
 
 static const struct snapshot *exchange_snapshot(const struct exchange *exchange)
 {
@@ -65,15 +66,26 @@ enum cause choose_rule(struct exchange *exchange, const char *head)
 	const struct http_request *request = &worker->request;
 	struct bytes value = { "", 0 };
 	unsigned count = 0;
+	const struct route_map map = {
+		.snapshot = snapshot,
+		.patterns = &exchange->use->generation->patterns,
+		.matcher = worker->matcher,
+	};
 	struct route route;
+	enum cause cause;
 
-	route = route_find(snapshot, exchange_listener(exchange), http_bytes(head, request->host),
+	route = route_find(&map, exchange_listener(exchange), http_bytes(head, request->host),
 			   http_bytes(head, request->path));
 	if (route.kind == ROUTE_NONE)
 		return CAUSE_NO_RULE;
+	if (route.kind == ROUTE_LIMIT)
+		return CAUSE_PATTERN;
 	exchange->rule = route.rule;
 	if (route.kind == ROUTE_SLASH)
 		return CAUSE_SLASH;
+	cause = redirect_cause(exchange_rule(exchange));
+	if (cause)
+		return cause;
 	if (exchange_rule(exchange)->session_expire_s)
 		count = http_cookie_find(
 			head, request,

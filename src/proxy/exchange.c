@@ -227,7 +227,7 @@ enum step exchange_begin(struct connection *connection)
 	}
 	cause = exchange_prepare(exchange, head);
 	if (redirect_is_cause(cause)) {
-		enum step step = redirect_answer(connection, cause, head);
+		enum step step = redirect_send(connection, cause, head);
 
 		request_take_input(exchange, request->head_size);
 		return step;

@@ -6,6 +6,7 @@
 #include "proxy/generation.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,22 @@ static int slots_own(struct regions *regions, const struct snapshot *snapshot,
 	return previous ? target_slots_own(regions, snapshot, &previous->snapshot) : 0;
 }
 
+static int patterns_make(struct generation *generation, const struct generation *previous,
+			 char *why, size_t why_size)
+{
+	static const struct snapshot no_snapshot;
+	static const struct pattern_set no_patterns;
+	char fault[160] = "";
+	int error = pattern_set_init(&generation->patterns, &generation->snapshot,
+				     previous ? &previous->patterns : &no_patterns,
+				     previous ? &previous->snapshot : &no_snapshot, fault);
+
+	if (error != -EINVAL)
+		return error;
+	snprintf(why, why_size, "%s", fault);
+	return -EBADMSG;
+}
+
 int generation_open(int fd, const struct generation *previous, struct regions *regions,
 		    struct generation **ret, char *why, size_t why_size)
 {
@@ -183,7 +200,9 @@ int generation_open(int fd, const struct generation *previous, struct regions *r
 	}
 	generation->number = generation->snapshot.header->generation;
 	atomic_init(&generation->references, 1);
-	result = offsets_make(generation, previous, regions);
+	result = patterns_make(generation, previous, why, why_size);
+	if (result == 0)
+		result = offsets_make(generation, previous, regions);
 	if (result == 0)
 		result = slots_own(regions, &generation->snapshot, previous);
 	if (result < 0) {
@@ -204,6 +223,7 @@ struct generation *generation_unpin(struct generation *generation)
 	if (!generation)
 		return NULL;
 	if (atomic_fetch_sub_explicit(&generation->references, 1, memory_order_acq_rel) == 1) {
+		pattern_set_done(&generation->patterns);
 		snapshot_close(&generation->snapshot);
 		free(generation->turn_offsets);
 		free(generation);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One configuration as traffic sees it: an opened snapshot, and where each rule's turn goes on.
+ * One configuration as traffic sees it: an opened snapshot, its regular expressions compiled, and
+ * where each rule's turn goes on.
  * Made by the main thread, read by all, unmapped by whoever lets go last.
  */
 #ifndef PROXY_GENERATION_H
@@ -8,11 +9,13 @@
 
 #include <stdatomic.h>
 
+#include "model/pattern.h"
 #include "model/snapshot.h"
 #include "process/regions.h"
 
 struct generation {
 	struct snapshot snapshot;
+	struct pattern_set patterns; /* of it; shared with other generations by text */
 	uint64_t number;
 	_Atomic uint32_t references;
 	uint64_t *turn_offsets; /* by rule row: added to the shared counter */
@@ -20,7 +23,7 @@ struct generation {
 
 /*
  * Opens the snapshot in `fd` with one reference. `previous` (may be NULL) tells where the turns
- * stand. -EBADMSG with the reason in `why`, or -errno.
+ * stand, and what is compiled already. -EBADMSG with the reason in `why`, or -errno.
  */
 int generation_open(int fd, const struct generation *previous, struct regions *regions,
 		    struct generation **ret, char *why, size_t why_size);

@@ -408,6 +408,8 @@ int proxy_main(const struct run_options *options)
 	proxy->sockets = sockets_new();
 	descriptors_init(&proxy->descriptors);
 	proxy->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	log_event(LOG_LEVEL_INFO, "patterns", "run_as",
+		  pattern_is_fast() ? "machine code" : "interpreted: slower", NULL);
 	result = proxy->sockets && proxy->done_fd >= 0 ? proxy_loop(proxy) : -ENOMEM;
 	if (result < 0) {
 		/* Without the keeper there is nothing to serve for: threads and all end here. */

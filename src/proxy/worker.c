@@ -270,7 +270,9 @@ int worker_init(struct worker *worker, const struct worker_setup *setup)
 	timer_wheel_init(&worker->wheel, worker->now_ms);
 	worker->io = io_new();
 	worker->tokens = token_box_new();
-	if (!worker->io || !worker->tokens || upstream_table_init(&worker->upstreams) < 0)
+	worker->matcher = pattern_matcher_new();
+	if (!worker->io || !worker->tokens || !worker->matcher ||
+	    upstream_table_init(&worker->upstreams) < 0)
 		return -ENOMEM;
 	worker->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->wake.fd < 0)
@@ -334,6 +336,7 @@ void worker_done(struct worker *worker)
 	exchanges_shed(worker);
 	buffer_stock_done(&worker->buffers);
 	token_box_free(worker->tokens);
+	pattern_matcher_free(worker->matcher);
 	if (worker->wake.fd >= 0)
 		close(worker->wake.fd);
 	io_free(worker->io);

@@ -44,6 +44,7 @@ struct worker {
 	struct exchange *spare_exchanges; /* ended ones, for the next requests */
 	uint32_t spare_count;
 	struct token_box *tokens;
+	struct pattern_matcher *matcher;
 	struct regions *regions;
 	struct session_table *sessions; /* NULL: nobody is pinned (tests) */
 	struct access_ring *access; /* NULL: no requests are logged (tests) */

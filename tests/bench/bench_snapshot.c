@@ -4,8 +4,8 @@
  *   bench_snapshot [LISTENERS RULES TARGETS [WEIGHTS [LAYER4]]]   CPU time: median and best of
  *       15 runs. WEIGHTS: weights at random from 1 to this; LAYER4: so many TCP and UDP listeners
  *       of TARGETS each besides
- *   bench_snapshot --write FILE                          writes the small sample (the seed of
- * fuzz_snapshot)
+ *   bench_snapshot --write FILE, --write-routes FILE     writes the small sample, or that of routes
+ *       (the seeds of fuzz_snapshot)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,17 +49,21 @@ static void bench_lookups(const struct snapshot *snapshot, uint32_t http_rules)
 	const struct snapshot_listener *listener = &snapshot->listeners[rule->listener];
 	struct bytes host = snapshot_bytes(snapshot, rule->domain);
 	struct bytes path = snapshot_bytes(snapshot, rule->url);
+	struct sample_map map;
 	uint64_t sum = 0;
-	double start = now_ms();
+	double start;
 
+	sample_map_init(&map, snapshot);
+	start = now_ms();
 	for (unsigned i = 0; i < LOOKUPS; i++)
-		sum += route_find(snapshot, listener, host, path).rule;
+		sum += route_find(&map.map, listener, host, path).rule;
 	printf("route_find          %8.1f ns\n", (now_ms() - start) * 1e6 / LOOKUPS);
 	start = now_ms();
 	for (unsigned i = 0; i < LOOKUPS; i++)
 		sum += round_robin_choose(snapshot, rule, sum + i, NULL);
 	printf("round_robin_choose  %8.1f ns   (%llu)\n", (now_ms() - start) * 1e6 / LOOKUPS,
 	       (unsigned long long)(sum & 1));
+	sample_map_done(&map);
 }
 
 static void weights_at_random(struct rule *rule, unsigned most)
@@ -147,7 +151,7 @@ static int bench(const unsigned shape[5])
 	return 0;
 }
 
-static int write_small(const char *path)
+static int write_sample(const char *path, bool has_routes)
 {
 	struct snapshot snapshot;
 	struct sample sample;
@@ -158,7 +162,10 @@ static int write_small(const char *path)
 		perror(path);
 		return 1;
 	}
-	sample_small(&sample);
+	if (has_routes)
+		sample_routes(&sample);
+	else
+		sample_small(&sample);
 	sample_open(&sample, 1, &snapshot);
 	if (fwrite(snapshot.header, snapshot.header->size, 1, file) == 1)
 		result = 0;
@@ -174,10 +181,13 @@ int main(int argc, char **argv)
 	unsigned shape[5] = { 1000, 10, 10, 0, 0 };
 
 	if (argc == 3 && strcmp(argv[1], "--write") == 0)
-		return write_small(argv[2]);
+		return write_sample(argv[2], false);
+	if (argc == 3 && strcmp(argv[1], "--write-routes") == 0)
+		return write_sample(argv[2], true);
 	if (argc == 2 || argc == 3 || argc > 6) {
 		fprintf(stderr,
-			"usage: %s [LISTENERS RULES TARGETS [WEIGHTS [LAYER4]]] | --write FILE\n",
+			"usage: %s [LISTENERS RULES TARGETS [WEIGHTS [LAYER4]]] | --write FILE"
+			" | --write-routes FILE\n",
 			argv[0]);
 		return 2;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "model/redirect.h"
 #include "model/route.h"
 #include "model/snapshot.h"
 #include "model/words.h"
@@ -16,32 +17,59 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static FILE *nowhere;
 
-static void use_routes(const struct snapshot *snapshot, const struct snapshot_listener *listener)
+static void use_redirect(const struct snapshot *snapshot, const struct snapshot_rule *rule)
 {
+	const struct redirect_request request = { BYTES_LITERAL("h.example"),
+						  BYTES_LITERAL("/path?query") };
+	char out[1024];
+	int size;
+
+	if (rule->redirect == SNAPSHOT_NONE)
+		return;
+	size = redirect_location(snapshot, rule, &request, out, sizeof(out));
+	if (size < 8 || memcmp(out, "http", 4) != 0)
+		abort();
+	for (int i = 0; i < size; i++) {
+		if ((unsigned char)out[i] <= ' ' || out[i] == 0x7f)
+			abort();
+	}
+}
+
+static void use_routes(const struct route_map *map, const struct snapshot_listener *listener)
+{
+	const struct snapshot *snapshot = map->snapshot;
 	static const char *const hosts[] = {
-		"", "shop.example", "SHOP.EXAMPLE.", "api.example", "[::1]", "x"
+		"",          "shop.example", "SHOP.EXAMPLE.", "api.example", "[::1]",  "x",
+		"a.example", "x.b.example",  "www.c.d",       "n1.test",     "..a..b", "four.test"
 	};
-	static const char *const paths[] = { "/",   "/cart", "/cart/", "/cart/pay", "/cart/pay/x",
-					     "/v1", "/v3/",  "",       "*",         "//" };
+	static const char *const paths[] = { "/",           "/cart", "/cart/",        "/cart/pay",
+					     "/cart/pay/x", "/v1",   "/v3/",          "",
+					     "*",           "//",    "/static/x.gif", "/UP",
+					     "/exact" };
 
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
 		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
-			struct route route = route_find(snapshot, listener, bytes_of(hosts[i]),
-							bytes_of(paths[j]));
+			struct route route =
+				route_find(map, listener, bytes_of(hosts[i]), bytes_of(paths[j]));
 
-			if (route.kind != ROUTE_NONE && route.rule >= snapshot->rule_count)
+			if ((route.kind == ROUTE_RULE || route.kind == ROUTE_SLASH) &&
+			    route.rule >= snapshot->rule_count)
 				abort();
+			if (route.kind == ROUTE_RULE)
+				use_redirect(snapshot, &snapshot->rules[route.rule]);
 		}
 	}
-	/* Every path of the listener must lead to its own rule. */
-	for (uint32_t host = 0; host < listener->hosts.count; host++) {
+	/* Every path of the listener's plain domains must lead to its own rule. */
+	for (uint32_t host = 0; host < listener->hosts.count - listener->leading_hosts -
+					       listener->trailing_hosts - listener->pattern_hosts;
+	     host++) {
 		const struct snapshot_host *row = &snapshot->hosts[listener->hosts.first + host];
 
 		for (uint32_t i = 0; i < row->exact.count; i++) {
 			const struct snapshot_path *path = &snapshot->paths[row->exact.first + i];
-			struct route route = route_find(snapshot, listener,
-							snapshot_bytes(snapshot, row->domain),
-							snapshot_bytes(snapshot, path->path));
+			struct route route =
+				route_find(map, listener, snapshot_bytes(snapshot, row->domain),
+					   snapshot_bytes(snapshot, path->path));
 
 			if (row->domain.size > 0 &&
 			    snapshot->text[row->domain.offset + row->domain.size - 1] == '.')
@@ -126,14 +154,19 @@ static void use_turns(const struct snapshot *snapshot, const struct snapshot_rul
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct pattern_set no_patterns;
+	static const struct snapshot no_snapshot;
+	static struct pattern_matcher *matcher;
 	struct snapshot snapshot;
 	char why[200] = "";
 	uint8_t *copy;
 
 	if (!nowhere)
 		nowhere = fopen("/dev/null", "w");
+	if (!matcher)
+		matcher = pattern_matcher_new();
 	copy = malloc(size);
-	if (!copy || !nowhere)
+	if (!copy || !nowhere || !matcher)
 		abort();
 	memcpy(copy, data, size);
 	if (size >= sizeof(struct snapshot_header)) {
@@ -146,10 +179,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		header->checksum = snapshot_checksum(copy, size);
 	}
 	if (snapshot_open_memory(copy, size, &snapshot, why, sizeof(why)) == 0) {
+		struct pattern_set patterns;
+		struct route_map map = { &snapshot, &patterns, matcher };
+
+		/* What the checker lets through, PCRE2 compiles. */
+		if (pattern_set_init(&patterns, &snapshot, &no_patterns, &no_snapshot, why) < 0)
+			abort();
 		for (uint32_t i = 0; i < snapshot.listener_count; i++) {
 			use_listener(&snapshot, &snapshot.listeners[i]);
-			use_routes(&snapshot, &snapshot.listeners[i]);
+			use_routes(&map, &snapshot.listeners[i]);
 		}
+		pattern_set_done(&patterns);
 		for (uint32_t i = 0; i < snapshot.rule_count; i++)
 			use_turns(&snapshot, &snapshot.rules[i]);
 		for (uint32_t i = 0; i < snapshot.rule_count; i++)

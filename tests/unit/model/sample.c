@@ -287,6 +287,75 @@ void sample_large(struct sample *sample, unsigned listeners, unsigned rules, uns
 	}
 }
 
+void sample_domain(struct rule *rule, const char *domain)
+{
+	size_t count = rule->more_domain_count;
+
+	rule->more_domains = realloc(rule->more_domains, (count + 1) * sizeof(char *));
+	MUST(rule->more_domains);
+	rule->more_domains[count] = strdup(domain);
+	MUST(rule->more_domains[count]);
+	rule->more_domain_count++;
+}
+
+void sample_redirect(struct rule *rule, const struct rule *other, uint16_t code, bool takes_url)
+{
+	rule->redirect_rule = other->number;
+	rule->redirect_code = code;
+	rule->redirect_takes_url = takes_url;
+}
+
+void sample_routes(struct sample *sample)
+{
+	struct instance *instance;
+	struct listener *listener;
+	struct rule *rule, *other;
+
+	sample_init(sample);
+	instance = sample_instance(sample, "127.0.0.1");
+	listener = sample_listener(sample, instance, 80);
+	other = sample_rule(sample, listener, "a.example", "/");
+	sample_target(sample, other, "10.0.0.1:80", 10);
+	sample_rule(sample, listener, "a.example", "^~/static");
+	sample_rule(sample, listener, "a.example", "~[.](gif|jpg)$");
+	sample_rule(sample, listener, "a.example", "~*^/Up");
+	sample_rule(sample, listener, "a.example", "=/exact");
+	sample_rule(sample, listener, "a.example", "/static/deep/");
+	sample_rule(sample, listener, "*.example", "/");
+	sample_rule(sample, listener, "*.b.example", "/");
+	sample_rule(sample, listener, "www.*", "/");
+	sample_rule(sample, listener, "www.c.*", "/");
+	sample_rule(sample, listener, "~^n\\d+[.]test$", "/");
+	sample_rule(sample, listener, "~test", "/");
+	rule = sample_rule(sample, listener, "one.test", "~[.](gif|jpg)$");
+	sample_domain(rule, "two.test");
+	sample_domain(rule, "*.three.test");
+	sample_domain(rule, "~^four");
+	rule = sample_rule(sample, listener, "a.example", "/old");
+	sample_redirect(rule, other, 301, true);
+	listener = sample_listener(sample, instance, 8080);
+	rule = sample_rule(sample, listener, "", "/");
+	sample_redirect(rule, other, 302, false);
+}
+
+void sample_map_init(struct sample_map *map, const struct snapshot *snapshot)
+{
+	static const struct pattern_set no_patterns;
+	static const struct snapshot no_snapshot;
+	char why[160] = "";
+
+	MUST(pattern_set_init(&map->patterns, snapshot, &no_patterns, &no_snapshot, why) == 0);
+	map->map = (struct route_map){ snapshot, &map->patterns, pattern_matcher_new() };
+	MUST(map->map.matcher);
+}
+
+void sample_map_done(struct sample_map *map)
+{
+	pattern_set_done(&map->patterns);
+	pattern_matcher_free(map->map.matcher);
+	*map = (struct sample_map){ .map = { 0 } };
+}
+
 void sample_open(struct sample *sample, uint64_t generation, struct snapshot *ret)
 {
 	char why[200] = "";

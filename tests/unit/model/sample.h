@@ -7,7 +7,7 @@
 #define UNIT_MODEL_SAMPLE_H
 
 #include "model/model.h"
-#include "model/snapshot.h"
+#include "model/route.h"
 
 struct sample {
 	struct model model;
@@ -36,6 +36,20 @@ struct target *sample_listener_target(struct sample *sample, struct listener *li
 void sample_small(struct sample *sample);
 /* listeners x rules x targets of equal shape. */
 void sample_large(struct sample *sample, unsigned listeners, unsigned rules, unsigned targets);
+
+/* Every kind of domain and URL, and redirections, on two listeners. */
+void sample_routes(struct sample *sample);
+/* One more domain of a rule. */
+void sample_domain(struct rule *rule, const char *domain);
+void sample_redirect(struct rule *rule, const struct rule *other, uint16_t code, bool takes_url);
+
+/* What looking up takes; the snapshot is borrowed. Done accepts a zeroed one. */
+struct sample_map {
+	struct pattern_set patterns;
+	struct route_map map;
+};
+void sample_map_init(struct sample_map *map, const struct snapshot *snapshot);
+void sample_map_done(struct sample_map *map);
 
 /* Builds and opens; the snapshot owns its mapping. */
 void sample_open(struct sample *sample, uint64_t generation, struct snapshot *ret);

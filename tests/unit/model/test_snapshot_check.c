@@ -95,12 +95,14 @@ static void use(const struct snapshot *snapshot)
 		"/", "/cart", "/cart/", "/cart/pay/x", "/v1", "*", ""
 	};
 	FILE *out = fopen("/dev/null", "w");
+	struct sample_map map;
 
+	sample_map_init(&map, snapshot);
 	for (uint32_t i = 0; i < snapshot->listener_count; i++) {
 		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
-			route_find(snapshot, &snapshot->listeners[i], bytes_of("Shop.example."),
+			route_find(&map.map, &snapshot->listeners[i], bytes_of("Shop.example."),
 				   bytes_of(paths[j]));
-			route_find(snapshot, &snapshot->listeners[i], bytes_of(""),
+			route_find(&map.map, &snapshot->listeners[i], bytes_of(""),
 				   bytes_of(paths[j]));
 		}
 		if (snapshot_listener_rule(snapshot, &snapshot->listeners[i]))
@@ -108,6 +110,7 @@ static void use(const struct snapshot *snapshot)
 				snapshot_listener_rule(snapshot, &snapshot->listeners[i])->listener,
 				i);
 	}
+	sample_map_done(&map);
 	snapshot_print(snapshot, out);
 	fclose(out);
 }
@@ -386,7 +389,7 @@ static void lies_of_layer_4(void **state)
 	LIE("hosts do not follow", copy.listeners[3].hosts.first = 0);
 	LIE("any or default", copy.listeners[3].any_host = 2);
 	LIE("any or default", copy.listeners[3].default_host = 2);
-	LIE("another listener, domain or url", copy.paths[6].rule = 7);
+	LIE("another listener or url", copy.paths[6].rule = 7);
 	LIE("settings of HTTP", copy.listeners[3].has_keepalive = 1);
 	LIE("settings of HTTP", copy.listeners[3].http = 0);
 	LIE("an access log", copy.listeners[3].access_log = copy.listeners[0].access_log,
@@ -483,24 +486,26 @@ static void lies_of_targets(void **state)
 
 static void lies_of_hosts_and_paths(void **state)
 {
-	LIE("rules, row 4: bad domain", copy.text[copy.hosts[0].domain.offset] = 'A');
+	LIE("hosts, row 0: bad domain", copy.text[copy.hosts[0].domain.offset] = 'A');
 	LIE("hosts, row 0: bad domain", copy.hosts[0].domain.offset = UINT32_MAX);
 	LIE("hosts, row 1: not sorted", copy.hosts[1].domain = copy.hosts[0].domain);
-	LIE("no path", copy.hosts[0].prefix.count = 0);
+	LIE("no path", copy.hosts[0].prefix.count = 0, copy.hosts[0].pattern_paths.first = 0);
 	LIE("do not follow", copy.hosts[0].exact.count = UINT32_MAX);
 	LIE("do not follow", copy.hosts[1].prefix.first--);
 	LIE("belongs to no host", copy.hosts[2].exact.count = 0, copy.hosts[0].prefix.count--,
-	    copy.hosts[1].exact.first--, copy.hosts[1].exact.count = 0,
-	    copy.hosts[1].prefix.first = 1, copy.hosts[1].prefix.count = 1,
+	    copy.hosts[0].pattern_paths.first--, copy.hosts[1].exact.first--,
+	    copy.hosts[1].exact.count = 0, copy.hosts[1].prefix.first = 1,
+	    copy.hosts[1].prefix.count = 1, copy.hosts[1].pattern_paths.first = 2,
 	    copy.hosts[2].exact.first = 2, copy.hosts[2].prefix.first = 2,
+	    copy.hosts[2].pattern_paths.first = 3,
 	    copy.paths[1] = copy.paths[3], copy.paths[2] = copy.paths[6]);
 	LIE("bad path", copy.paths[0].path.size = 0);
 	LIE("bad path", copy.paths[0].path.offset++, copy.paths[0].path.size--);
 	LIE("bad path", copy.text[copy.paths[0].path.offset + 1] = '?');
 	LIE("no such rule", copy.paths[0].rule = UINT32_MAX);
-	LIE("another path leads to it", copy.paths[1].rule = copy.paths[0].rule);
-	LIE("another listener, domain or url", copy.paths[0].rule = 5);
-	LIE("exact, but its rule is not", copy.paths[2].rule = 2);
+	LIE("another listener or url", copy.paths[1].rule = copy.paths[0].rule);
+	LIE("another listener or url", copy.paths[0].rule = 5);
+	LIE("another listener or url", copy.paths[2].rule = 2);
 	LIE("paths, row 1: not sorted", copy.text[copy.paths[0].path.offset + 2] = '3');
 	LIE("wrong parent", copy.paths[2].parent = 0);
 	LIE("wrong parent", copy.paths[3].parent = 3);

@@ -18,7 +18,6 @@ typedef int text_check(const char *text, const char *field, struct problem *prob
 #define BAD(check, text, code, says) text_gives(check, text, code, says)
 #define VALUE "InvalidParameterValue"
 #define LENGTH "InvalidParameterValue.Length"
-#define UNSUPPORTED "UnsupportedOperation"
 
 static void text_gives(text_check *check, const char *text, const char *code, const char *says)
 {
@@ -84,9 +83,47 @@ static void domains(void **state)
 	BAD(validate_domain, ".example.com", VALUE, ".");
 	BAD(validate_domain, "example.com.", VALUE, ".");
 	BAD(validate_domain, "a..b", VALUE, ".");
-	BAD(validate_domain, "*.example.com", UNSUPPORTED, "wildcards");
-	BAD(validate_domain, "www.example.*", UNSUPPORTED, "wildcards");
-	BAD(validate_domain, "~^www\\d+$", UNSUPPORTED, "regular");
+}
+
+static void wildcards(void **state)
+{
+	GOOD(validate_domain, "*.example.com");
+	GOOD(validate_domain, "*.com");
+	GOOD(validate_domain, "www.example.*");
+	GOOD(validate_domain, "www.*");
+	BAD(validate_domain, "*", VALUE, "one \"*\"");
+	BAD(validate_domain, "*.", VALUE, "begin or end");
+	BAD(validate_domain, ".*", VALUE, "begin or end");
+	BAD(validate_domain, "*.*", VALUE, "one \"*\"");
+	BAD(validate_domain, "*.a.*", VALUE, "one \"*\"");
+	BAD(validate_domain, "*a.com", VALUE, "one \"*\"");
+	BAD(validate_domain, "www*", VALUE, "one \"*\"");
+	BAD(validate_domain, "a.*.com", VALUE, "one \"*\"");
+	BAD(validate_domain, "**.com", VALUE, "one \"*\"");
+	BAD(validate_domain, "*..com", VALUE, "two of them");
+	BAD(validate_domain, "*._a.com", VALUE, "begin");
+	BAD(validate_domain, "_a.*", VALUE, "begin");
+	BAD(validate_domain, "*.A.com", VALUE, "\"A\"");
+}
+
+static void domain_patterns(void **state)
+{
+	GOOD(validate_domain, "~^www\\d+\\.example\\.com$");
+	GOOD(validate_domain, "~a-z0-9.-?=_+\\^*!$&|()[]]");
+	GOOD(validate_domain, letters(80, "~"));
+	BAD(validate_domain, letters(81, "~"), LENGTH, "1 to 80");
+	BAD(validate_domain, "~", VALUE, "no expression");
+	BAD(validate_domain, "~~a", VALUE, "\"~\" is not allowed");
+	BAD(validate_domain, "~a~", VALUE, "\"~\" is not allowed");
+	BAD(validate_domain, "~A", VALUE, "\"A\" is not allowed");
+	BAD(validate_domain, "~a/b", VALUE, "\"/\" is not allowed");
+	BAD(validate_domain, "~a:b", VALUE, "\":\" is not allowed");
+	BAD(validate_domain, "~a{2}", VALUE, "\"{\" is not allowed");
+	BAD(validate_domain, "~a b", VALUE, "U+0020");
+	BAD(validate_domain, "~(a", VALUE, "at character 1: \"(\" is not closed");
+	BAD(validate_domain, "~*.example.com", VALUE, "nothing here to repeat");
+	BAD(validate_domain, "~(a)\\1", VALUE, "back references");
+	BAD(validate_domain, "~(a+)+$", VALUE, "repetition within a repetition");
 }
 
 static void urls(void **state)
@@ -111,9 +148,34 @@ static void urls(void **state)
 	BAD(validate_url, "/a\"b", VALUE, "not allowed");
 	BAD(validate_url, "/a\\b", VALUE, "not allowed");
 	BAD(validate_url, "/\xc3\xa9", VALUE, "\xc3\xa9");
-	BAD(validate_url, "^~ /a", UNSUPPORTED, "^~");
-	BAD(validate_url, "~ \\.php$", UNSUPPORTED, "~");
-	BAD(validate_url, "~* \\.php$", UNSUPPORTED, "~*");
+}
+
+static void url_forms(void **state)
+{
+	GOOD(validate_url, "^~/");
+	GOOD(validate_url, "^~/a~b");
+	GOOD(validate_url, "~^/a(/.*)?[.]php$");
+	GOOD(validate_url, "~*[.](gif|JPG)$");
+	GOOD(validate_url, "~aA0.-_/=?^$:()[]*+]|x");
+	GOOD(validate_url, letters(200, "~*"));
+	BAD(validate_url, letters(201, "~"), LENGTH, "1 to 200");
+	BAD(validate_url, "^~", VALUE, "begin");
+	BAD(validate_url, "^~a", VALUE, "begin");
+	BAD(validate_url, "^~ /a", VALUE, "begin");
+	BAD(validate_url, "^/a", VALUE, "begin");
+	BAD(validate_url, "^~/a?b", VALUE, "query");
+	BAD(validate_url, "~", VALUE, "no expression");
+	BAD(validate_url, "~*", VALUE, "no expression");
+	BAD(validate_url, "~ /a", VALUE, "U+0020");
+	BAD(validate_url, "~[.]php~", VALUE, "\"~\" is not allowed");
+	BAD(validate_url, "~\\.php$", VALUE, "\"\\\" is not allowed");
+	BAD(validate_url, "~a{2}", VALUE, "\"{\" is not allowed");
+	BAD(validate_url, "~**", VALUE, "nothing here to repeat");
+	BAD(validate_url, "~(?R)", VALUE, "behind \"(?\"");
+	BAD(validate_url, "~(*UTF)a", VALUE, "\"(*\"");
+	BAD(validate_url, "~^/([a-z]+)*$", VALUE, "repetition within a repetition");
+	BAD(validate_url, "~*^/(a|A)*$", VALUE, "repetition within a repetition");
+	GOOD(validate_url, "~^/(a|A)*$");
 }
 
 static void cookie_names(void **state)
@@ -287,7 +349,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(domains),
+		cmocka_unit_test(wildcards),
+		cmocka_unit_test(domain_patterns),
 		cmocka_unit_test(urls),
+		cmocka_unit_test(url_forms),
 		cmocka_unit_test(cookie_names),
 		cmocka_unit_test(session_times),
 		cmocka_unit_test(session_goes_with_wrr),
