@@ -10,7 +10,6 @@
 
 #include "control/actions.h"
 #include "control/call_noun.h"
-#include "control/host_address.h"
 #include "control/quota.h"
 #include "control/shared_fields.h"
 #include "control/store.h"
@@ -18,7 +17,7 @@
 
 #define TARGETS_MOST 20
 
-static const struct field target_fields[] = {
+const struct field target_fields[] = {
 	{ "Port", FIELD_INTEGER, FIELD_REQUIRED, .least = 1, .most = 65535 },
 	{ "Type", FIELD_TEXT, FIELD_IGNORED, .about = "Servers are told apart by their address." },
 	{ "InstanceId", FIELD_TEXT, FIELD_UNSUPPORTED, .about = "name the server by EniIp." },
@@ -68,27 +67,6 @@ struct work {
 	size_t count;
 };
 
-static int read_address(struct call *call, const json_t *input, size_t index, struct address *ret)
-{
-	const char *text = input_text(input, "EniIp");
-	struct field_path path = field_path("Targets", index, "EniIp");
-	struct address address;
-
-	if (!text || !*text)
-		return problem_set(&call->problem, "MissingParameter", path.text,
-				   "EniIp, the address of the server, is required.");
-	if (address_parse_ip(bytes_of(text), &address) != 0)
-		return problem_set(&call->problem, "InvalidParameter.FormatError", path.text,
-				   "EniIp must be an IPv4 or IPv6 address.");
-	if (!address_is_unicast(&address) || address_is_link_local(&address))
-		return problem_set(&call->problem, "InvalidParameterValue", path.text,
-				   "EniIp must be the address of one server: not 0.0.0.0, ::, a "
-				   "multicast, reserved or link-local address.");
-	address.port = (uint16_t)input_integer(input, "Port", 0);
-	*ret = address;
-	return 0;
-}
-
 static int read_targets(struct call *call, struct work *work)
 {
 	const json_t *input;
@@ -99,7 +77,9 @@ static int read_targets(struct call *call, struct work *work)
 	{
 		struct address *address = &work->addresses[i];
 
-		if (i >= TARGETS_MOST || read_address(call, input, i, address) != 0)
+		if (i >= TARGETS_MOST ||
+		    server_read(call, &server_by_eni, input, field_path("Targets", i, NULL).text,
+				address) != 0)
 			return -EINVAL;
 		for (size_t j = 0; j < i; j++) {
 			if (address_equal(&work->addresses[j], address))
@@ -118,7 +98,9 @@ static int read_work(struct call *call, struct work *work)
 {
 	int error = read_targets(call, work);
 
-	return error == 0 ? call_target_owner(call, &work->owner) : error;
+	if (error == 0)
+		error = call_target_owner(call, &work->owner);
+	return error == 0 ? owner_check_own(call, &work->owner, "Targets") : error;
 }
 
 /*
@@ -143,36 +125,6 @@ static int read_bound_work(struct call *call, struct work *work)
 	return error;
 }
 
-/* Registers a server that is not bound; its number is new. */
-static int add_target(struct call *call, const struct target_owner *owner,
-		      const struct address *address, uint16_t weight, const char *tag)
-{
-	struct target *target = target_new();
-	int error;
-
-	if (!target)
-		return -ENOMEM;
-	target->address = *address;
-	target->weight = weight;
-	target->created_at = clock_wall_s();
-	error = text_set(&target->tag, tag);
-	if (error == 0)
-		error = owner_insert_target(call, owner, target);
-	if (error != 0)
-		target_free(target);
-	return error;
-}
-
-/* What is not given stays. */
-static int update_target(struct call *call, struct target *target, const json_t *input)
-{
-	const char *tag = input_text(input, "Tag");
-	int error = tag ? text_set(&target->tag, tag) : 0;
-
-	target->weight = (uint16_t)input_integer(input, "Weight", target->weight);
-	return error == 0 ? store_update_target(call->control->store, target) : error;
-}
-
 static int register_one(struct call *call, struct work *work, size_t index)
 {
 	const json_t *input = json_array_get(work->targets, index);
@@ -180,9 +132,10 @@ static int register_one(struct call *call, struct work *work, size_t index)
 	struct target *target = owner_find_target(&work->owner, &work->addresses[index]);
 
 	if (target)
-		return update_target(call, target, input);
-	return add_target(call, &work->owner, &work->addresses[index],
-			  (uint16_t)input_integer(input, "Weight", WEIGHT_DEFAULT), tag ? tag : "");
+		return owner_update_target(call, target, input);
+	return owner_add_target(call, &work->owner, &work->addresses[index],
+				(uint16_t)input_integer(input, "Weight", WEIGHT_DEFAULT),
+				tag ? tag : "");
 }
 
 int register_targets(struct call *call)
@@ -259,7 +212,7 @@ static int move_target(struct call *call, const struct target_owner *owner, stru
 
 	address.port = port;
 	if (error == 0)
-		error = add_target(call, owner, &address, weight, tag);
+		error = owner_add_target(call, owner, &address, weight, tag);
 	free(tag);
 	return error;
 }

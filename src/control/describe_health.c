@@ -48,7 +48,8 @@ static enum health_state state_of(const struct regions *regions, const struct ta
 							     : HEALTH_UNKNOWN;
 }
 
-static json_t *answer_health(const struct target *target, enum health_state state)
+static json_t *answer_health(const struct target *target, const struct target_group *group,
+			     enum health_state state)
 {
 	bool is_up = state == HEALTH_ALIVE || state == HEALTH_CLOSE;
 	const char *detail = health_state_name(state);
@@ -58,8 +59,8 @@ static json_t *answer_health(const struct target *target, enum health_state stat
 	/* Sent under its old misspelling too (api.md section 9). */
 	return json_pack("{s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:i}", "IP", ip, "Port",
 			 target->address.port, "HealthStatus", is_up, "HealthStatusDetail", detail,
-			 "HealthStatusDetial", detail, "TargetId", ip, "TargetGroupId", "",
-			 "Weight", target->weight);
+			 "HealthStatusDetial", detail, "TargetId", ip, "TargetGroupId",
+			 group ? group->id : "", "Weight", target->weight);
 }
 
 /* One of Rules: a rule, or a layer-4 listener, which has neither id nor domain nor URL there. */
@@ -76,7 +77,8 @@ static int append_health(json_t *rules, const struct target_owner *owner,
 	for (size_t i = 0; i < count; i++) {
 		enum health_state state = state_of(regions, targets[i], check);
 
-		if (json_array_append_new(list, answer_health(targets[i], state)) != 0) {
+		if (json_array_append_new(
+			    list, answer_health(targets[i], owner_group(owner), state)) != 0) {
 			json_decref(list);
 			return -ENOMEM;
 		}

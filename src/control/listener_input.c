@@ -11,6 +11,7 @@
 #include "control/call_noun.h"
 #include "control/health_input.h"
 #include "control/shared_fields.h"
+#include "control/target_owner.h"
 #include "model/validate.h"
 
 static const char *const scheduler_words[] = { "WRR", "LEAST_CONN", NULL };
@@ -81,7 +82,7 @@ static const char *const session_type_words[] = { "NORMAL", "QUIC_CID", NULL };
 		{ "Scheduler", FIELD_TEXT, .words = scheduler_words, .about = ABOUT_SCHEDULER }, \
 		{ "SniSwitch", FIELD_INTEGER, .most = 1, .about = "HTTPS listeners only." },     \
 		{ "TargetType", FIELD_TEXT, .words = target_type_words,                          \
-		  .about = "NODE (default); target groups, for layer 4, are not built yet." },   \
+		  .about = ABOUT_TARGET_TYPE },                                                  \
 		{ "KeepaliveEnable", FIELD_INTEGER, .most = 1, .about = ABOUT_KEEPALIVE },       \
 		{ "IdleConnectTimeout", FIELD_INTEGER, .about = ABOUT_IDLE },                    \
 		{ "DeregisterTargetRst", FIELD_BOOLEAN, .about = ABOUT_DEREGISTER },             \
@@ -216,6 +217,7 @@ int listener_check_values(struct call *call)
 void listener_defaults(struct listener *listener, enum protocol protocol)
 {
 	listener->protocol = (uint8_t)protocol;
+	listener->target_type = TARGETS_OWN;
 	listener->scheduler = SCHEDULER_WRR;
 	listener->has_keepalive = !protocol_is_layer4(protocol);
 	listener->access_log_format = protocol_is_layer4(protocol) ? 0 : ACCESS_LOG_BRACKETS;
@@ -239,6 +241,7 @@ int listener_copy_settings(const struct listener *from, struct listener *to)
 	to->protocol = from->protocol;
 	to->scheduler = from->scheduler;
 	to->session_expire_s = from->session_expire_s;
+	to->target_type = from->target_type;
 	to->layer4 = from->layer4;
 	to->has_keepalive = from->has_keepalive;
 	to->access_log_format = from->access_log_format;
@@ -346,16 +349,6 @@ static int read_spreading(struct call *call, const struct instance *instance,
 			  : error;
 }
 
-static int check_target_type(struct call *call)
-{
-	const char *type = input_text(call->input, "TargetType");
-
-	if (!type || strcmp(type, "NODE") == 0)
-		return 0;
-	return problem_set(&call->problem, "UnsupportedOperation", "TargetType",
-			   "TargetType: target groups are not built yet; NODE is.");
-}
-
 int listener_read(struct call *call, const struct instance *instance, struct listener *listener)
 {
 	enum protocol protocol = (enum protocol)listener->protocol;
@@ -370,5 +363,5 @@ int listener_read(struct call *call, const struct instance *instance, struct lis
 		error = read_check(call, listener);
 	if (error == 0)
 		error = read_spreading(call, instance, listener);
-	return error == 0 ? check_target_type(call) : error;
+	return error == 0 ? target_type_read(call, call->input, "", &listener->target_type) : error;
 }

@@ -251,7 +251,7 @@ static const struct {
 	{ "UDP", "InvalidParameter", "ProxyProtocol", "'ProxyProtocol':true" },
 	{ "TCP", "InvalidParameter", "UdpResponses", "'UdpResponses':1" },
 	{ "UDP", "InvalidParameterValue", "UdpResponses", "'UdpResponses':65536" },
-	{ "TCP", "UnsupportedOperation", "TargetType", "'TargetType':'TARGETGROUP'" },
+	{ "TCP", "UnsupportedOperation", "TargetType", "'TargetType':'TARGETGROUP-V2'" },
 	{ "UDP", "UnsupportedOperation", "TargetType", "'TargetType':'TARGETGROUP-V2'" },
 	{ "TCP", "InvalidParameter", "Certificate", "'Certificate':{'CertId':'x'}" },
 	{ "UDP", "InvalidParameter", "MultiCertInfo",
