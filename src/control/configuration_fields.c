@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/actions.h"
+#include "control/configuration_rules.h"
 
 #define FIELDS_ROOM 64 /* the largest of the API's tables has 37 */
 
@@ -19,7 +20,31 @@ struct table {
 };
 
 static struct table instance_table, listener_table, rule_table;
-static struct field file_table[2];
+static struct field file_table[3];
+
+static const struct field group_name = {
+	"TargetGroup",
+	FIELD_TEXT,
+	.most = LIMIT_NAME,
+	.about = "In place of Targets: the name of a target group, of this file or not.",
+};
+
+static const struct field group_member_fields[] = {
+	{ "EniIp", FIELD_TEXT, .about = "Address of the server; required, also as BindIP." },
+	{ "BindIP", FIELD_TEXT, .about = "As EniIp." },
+	{ "Port", FIELD_INTEGER, .least = 1, .most = 65535, .about = "Default: the group's." },
+	{ "Weight", FIELD_INTEGER, .most = WEIGHT_MOST, .about = "0 to 100, default 10." },
+	{ 0 },
+};
+
+static const struct field group_fields[] = {
+	{ "TargetGroupName", FIELD_TEXT, FIELD_REQUIRED, .least = 1, .most = LIMIT_NAME },
+	{ "Port", FIELD_INTEGER, .least = 1, .most = 65535,
+	  .about = "Of servers without one of their own." },
+	{ "Targets", FIELD_OBJECT_LIST, .most = LIMIT_TARGETS_PER_RULE,
+	  .fields = group_member_fields, .about = "Its servers; others leave it." },
+	{ 0 },
+};
 
 static bool is_named(const char *const *names, const char *name)
 {
@@ -75,6 +100,12 @@ static void build_rules(const struct field *target_fields)
 
 	add_all(&rule_table, members(create_rule_fields, "Rules"), none);
 	add_list(&rule_table, "Targets", target_fields, "The rule's servers.");
+	*add(&rule_table, configuration_redirect_fields) =
+		(struct field){ .name = "Redirect",
+				.type = FIELD_OBJECT,
+				.fields = configuration_redirect_fields,
+				.about = "Where the rule sends its clients, in place of servers." };
+	add(&rule_table, &group_name);
 }
 
 static void build_listeners(const struct field *target_fields)
@@ -89,6 +120,7 @@ static void build_listeners(const struct field *target_fields)
 	add_list(&listener_table, "Rules", rule_table.fields,
 		 "The forwarding rules of an HTTP listener.");
 	add_list(&listener_table, "Targets", target_fields, "The servers of a layer-4 listener.");
+	add(&listener_table, &group_name);
 }
 
 static void build_instances(void)
@@ -106,6 +138,11 @@ static void build_instances(void)
 	type->use = FIELD_OPTIONAL; /* OPEN */
 	add_all(&instance_table, create_load_balancer_fields, without);
 	add(&instance_table, field_find(modify_load_balancer_attributes_fields, "DeleteProtect"));
+	*add(&instance_table, field_find(set_customized_config_fields, "ConfigContent")) =
+		(struct field){ .name = "CustomConfig",
+				.type = FIELD_TEXT,
+				.most = LIMIT_CUSTOM_CONTENT,
+				.about = "The text of a custom configuration of its own." };
 	add_list(&instance_table, "Listeners", listener_table.fields,
 		 "Its listeners; others are deleted.");
 }
@@ -124,6 +161,9 @@ const struct field *configuration_fields(void)
 						.type = FIELD_OBJECT_LIST,
 						.use = FIELD_REQUIRED,
 						.fields = instance_table.fields };
+		file_table[1] = (struct field){ .name = "TargetGroups",
+						.type = FIELD_OBJECT_LIST,
+						.fields = group_fields };
 		is_built = true;
 	}
 	if (rule_table.is_full || listener_table.is_full || instance_table.is_full)

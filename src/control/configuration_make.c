@@ -15,7 +15,9 @@
 #include "control/answer.h"
 #include "control/call_noun.h"
 #include "control/configuration_compare.h"
+#include "control/configuration_group.h"
 #include "control/configuration_key.h"
+#include "control/configuration_rules.h"
 #include "control/store.h"
 
 /* A copy of the file's object without what is not a field of the action that makes it. */
@@ -63,7 +65,9 @@ static json_t *show_instance(const void *object)
 
 static json_t *show_listener(const void *object)
 {
-	return answer_listener(object);
+	const struct plan_listener *listener = object;
+
+	return answer_listener(listener->parent->instance, listener->listener);
 }
 
 static int run_modification(struct plan *plan, const struct modification *it,
@@ -105,12 +109,12 @@ static int modify(struct plan *plan, const struct modification *it, json_t *inpu
 
 static int make_new_rule(struct plan *plan, struct plan_rule *rule, const char *what)
 {
-	static const char *const below[] = { "Targets", NULL };
+	static const char *const below[] = { "Targets", "Redirect", NULL };
 	struct plan_place place = plan_place_rule(rule);
 	struct listener *listener = rule->parent->listener;
-	json_t *input =
-		json_pack("{s:s s:s s:[o]}", "LoadBalancerId", rule->parent->parent->instance->id,
-			  "ListenerId", listener->id, "Rules", input_without(rule->input, below));
+	json_t *input = json_pack("{s:s s:s s:[o]}", "LoadBalancerId",
+				  rule->parent->parent->instance->id, "ListenerId", listener->id,
+				  "Rules", plan_put_target_type(input_without(rule->input, below)));
 	char id[LIMIT_ID];
 	int error = run_for_id(plan, &place, "CreateRule", input, "LocationIds", id);
 
@@ -142,7 +146,7 @@ static json_t *show_rule(const void *object)
 {
 	const struct plan_rule *rule = object;
 
-	return answer_rule(rule->parent->listener, rule->rule);
+	return answer_rule(rule->parent->parent->instance, rule->parent->listener, rule->rule);
 }
 
 static int modify_old_rule(struct plan *plan, const struct plan_rule *rule, const char *what)
@@ -163,6 +167,8 @@ static int modify_old_rule(struct plan *plan, const struct plan_rule *rule, cons
 		found = modify(plan, &it, plan_ids(rule));
 	if (found > 0)
 		found = set_rule_check(plan, rule);
+	if (found >= 0)
+		found = plan_make_domains(plan, rule, what);
 	comparison_done(&it.comparison);
 	return found;
 }
@@ -261,6 +267,7 @@ static int make_new_listener(struct plan *plan, struct plan_listener *it, const 
 			 json_pack("[I]", (json_int_t)input_integer(it->input, "Port", 0)));
 	if (name)
 		input = plan_put(input, "ListenerNames", json_pack("[s]", name));
+	input = plan_put_target_type(input);
 	error = run_for_id(plan, &place, "CreateListener", input, "ListenerIds", id);
 	if (error)
 		return error;
@@ -298,7 +305,7 @@ static int modify_old_listener(struct plan *plan, const struct plan_listener *li
 		.given = listener->input,
 		.what = what,
 		.show = show_listener,
-		.object = listener->listener,
+		.object = listener,
 	};
 	int found = compare_listener(listener, &it.comparison, &plan->call->problem);
 
@@ -324,27 +331,23 @@ static int refuse_rules(struct plan *plan, const struct plan_listener *it)
 static int make_rules(struct plan *plan, const struct plan_listener *it)
 {
 	const json_t *list = plan_list(it->input, "Rules");
-	json_t *has;
+	struct rule_match match;
 	int error;
 
 	if (listener_is_layer4(it->listener))
 		return json_array_size(list) ? refuse_rules(plan, it) : 0;
-	has = key_index_rules(it->listener);
-	error = has ? 0 : -ENOMEM;
-
+	error = rule_match_init(plan, it, &match);
+	if (error)
+		return error;
 	for (size_t row = 0; !error && row < json_array_size(list); row++) {
 		struct plan_rule rule = { .parent = it,
 					  .row = row,
-					  .input = json_array_get(list, row) };
-		struct key key = key_of_rule_input(rule.input);
-		size_t found = key_find(has, &key);
+					  .input = json_array_get(list, row),
+					  .rule = match.rules[row] };
 
-		if (found != KEY_NONE)
-			rule.rule = it->listener->rules[found]; /* new ones come behind those that
-								   were there */
 		error = make_rule(plan, &rule);
 	}
-	json_decref(has);
+	rule_match_done(&match);
 	return error;
 }
 
@@ -382,7 +385,7 @@ static int set_protection(struct plan *plan, const struct plan_instance *it)
 
 static int make_new_instance(struct plan *plan, struct plan_instance *it, const char *what)
 {
-	static const char *const other[] = { "Listeners", "DeleteProtect", NULL };
+	static const char *const other[] = { "Listeners", "DeleteProtect", "CustomConfig", NULL };
 	struct plan_place place = plan_place_instance(it);
 	json_t *input = input_without(it->input, other);
 	char id[LIMIT_ID];
@@ -421,7 +424,7 @@ static int modify_old_instance(struct plan *plan, const struct plan_instance *in
 static int make_listeners(struct plan *plan, const struct plan_instance *it)
 {
 	const json_t *list = plan_list(it->input, "Listeners");
-	json_t *has = key_index_listeners(it->instance);
+	struct key_index *has = key_index_listeners(it->instance);
 	int error = has ? 0 : -ENOMEM;
 
 	for (size_t row = 0; !error && row < json_array_size(list); row++) {
@@ -435,7 +438,7 @@ static int make_listeners(struct plan *plan, const struct plan_instance *it)
 			listener.listener = it->instance->listeners[found];
 		error = make_listener(plan, &listener);
 	}
-	json_decref(has);
+	key_index_free(has);
 	return error;
 }
 
@@ -447,7 +450,11 @@ static int make_instance(struct plan *plan, struct plan_instance *it)
 	snprintf(what, sizeof(what), "instance %s", input_text(it->input, "LoadBalancerName"));
 	error = it->instance ? modify_old_instance(plan, it, what)
 			     : make_new_instance(plan, it, what);
-	return error ? error : make_listeners(plan, it);
+	if (!error)
+		error = plan_make_custom(plan, it);
+	if (!error)
+		error = make_listeners(plan, it);
+	return error ? error : plan_make_redirects(plan, it);
 }
 
 int plan_make(struct plan *plan, const json_t *file)

@@ -14,13 +14,16 @@
 #define PLAN_NONE SIZE_MAX
 #define PLAN_BATCH 20 /* targets in one call (api.md section 9) */
 
+struct key_index;
+
 struct plan {
 	struct call *call;
 	struct bytes content;
 	const char *source;
 	json_t *changes; /* texts, in the order they were made */
-	json_t *names; /* LoadBalancerName to its row in the model as it was before:
+	struct key_index *names; /* LoadBalancerName to its row in the model as it was before:
 			  configuration_key.h */
+	struct key_index *groups; /* TargetGroupName to its row in the model, new ones too */
 };
 
 /* An object of the file, where it stands, and what it is now: NULL when it is not there yet. All
@@ -112,5 +115,7 @@ int plan_remove(struct plan *plan, const json_t *file);
 int plan_make(struct plan *plan, const json_t *file);
 
 int plan_make_targets(struct plan *plan, const struct plan_rule *rule);
+/* CustomConfig of an instance that is there. */
+int plan_make_custom(struct plan *plan, const struct plan_instance *instance);
 
 #endif

@@ -370,7 +370,8 @@ static bool find_member(yaml_parser_t *parser, yaml_event_t *event, const struct
 	return false;
 }
 
-unsigned configuration_yaml_line(struct bytes content, const char *path)
+/* `inner` 0: where the field begins. */
+static unsigned find_line(struct bytes content, const char *path, unsigned inner)
 {
 	yaml_parser_t parser;
 	yaml_event_t event;
@@ -391,8 +392,21 @@ unsigned configuration_yaml_line(struct bytes content, const char *path)
 	}
 	while (has_event && path_step(&path, &step))
 		has_event = find_member(&parser, &event, &step, &line);
+	if (has_event && inner && event.type == YAML_SCALAR_EVENT &&
+	    event.data.scalar.style == YAML_LITERAL_SCALAR_STYLE)
+		line = (unsigned)event.start_mark.line + 1 + inner;
 	if (has_event)
 		yaml_event_delete(&event);
 	yaml_parser_delete(&parser);
 	return line;
+}
+
+unsigned configuration_yaml_line(struct bytes content, const char *path)
+{
+	return find_line(content, path, 0);
+}
+
+unsigned configuration_yaml_text_line(struct bytes content, const char *path, unsigned inner)
+{
+	return find_line(content, path, inner);
 }

@@ -30,5 +30,8 @@ int configuration_yaml_read(struct bytes content, json_t **ret_tree, struct prob
  * thing around it begins.
  */
 unsigned configuration_yaml_line(struct bytes content, const char *path);
+/* The line of the file that is line `inner` (from 1) of the text at `path`: of a literal block
+ * ("|"), the one of its own; of any other text, where it begins. */
+unsigned configuration_yaml_text_line(struct bytes content, const char *path, unsigned inner);
 
 #endif

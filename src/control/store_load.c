@@ -238,6 +238,7 @@ static int load_access_entry(struct row *row, void *context)
 static void read_custom(struct row *row, struct custom_configuration *custom)
 {
 	struct problem problem = { 0 };
+	int error;
 
 	custom->number = load_number(row, 0);
 	load_id(row, 1, "pz-", custom->id);
@@ -247,11 +248,14 @@ static void read_custom(struct row *row, struct custom_configuration *custom)
 	custom->updated_at = row_integer(row, 5, 0, TIME_MOST);
 	if (row->error == 0)
 		load_check(row, 2, validate_name(custom->name, "name", &problem), &problem);
-	if (row->error == 0)
-		load_check(row, 3,
-			   directives_parse(bytes_of(custom->content), "content",
-					    &custom->directives, &problem),
-			   &problem);
+	if (row->error != 0)
+		return;
+	error = directives_parse(bytes_of(custom->content), "content", &custom->directives,
+				 &problem);
+	if (error == -ENOMEM)
+		row->error = error;
+	else
+		load_check(row, 3, error, &problem);
 }
 
 static int load_custom(struct row *row, void *context)

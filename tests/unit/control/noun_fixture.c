@@ -117,7 +117,7 @@ static void dump_rule(FILE *out, const struct rule *rule)
 		rule->forward_type, rule->has_http2, rule->strips_cookie, rule->keeps_draining,
 		rule->session_expire_s, rule->cookie_name, rule->created_at);
 	dump_health(out, &rule->health_check);
-	fputc('\n', out);
+	fprintf(out, " %d %s\n", rule->target_type, rule->group ? rule->group->id : "-");
 	dump_targets(out, rule->targets, rule->target_count);
 }
 
@@ -147,7 +147,8 @@ static void dump_instance(FILE *out, const struct instance *instance)
 			listener->created_at);
 		dump_layer4(out, &listener->layer4);
 		dump_health(out, &listener->health_check);
-		fputc('\n', out);
+		fprintf(out, " %d %s\n", listener->target_type,
+			listener->group ? listener->group->id : "-");
 		dump_targets(out, listener->targets, listener->target_count);
 		for (size_t j = 0; j < listener->rule_count; j++)
 			dump_rule(out, listener->rules[j]);
@@ -156,14 +157,38 @@ static void dump_instance(FILE *out, const struct instance *instance)
 
 static void dump_custom(FILE *out, const struct custom_configuration *custom)
 {
-	uint64_t values[sizeof(custom->directives) / sizeof(uint64_t)];
+	uint64_t values[offsetof(struct directives, headers) / sizeof(uint64_t)];
 
 	fprintf(out, "custom %" PRIu64 " %s '%s' %" PRId64 " %" PRId64 " [%s]", custom->number,
 		custom->id, custom->name, custom->created_at, custom->updated_at, custom->content);
 	memcpy(values, &custom->directives, sizeof(values));
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		fprintf(out, " %" PRIu64, values[i]);
+	for (size_t i = 0; i < custom->directives.header_count; i++)
+		fprintf(out, " %u %s: %s", custom->directives.headers[i].kind,
+			custom->directives.headers[i].name, custom->directives.headers[i].value);
+	for (size_t i = 0; i < custom->directives.page_count; i++)
+		fprintf(out, " %u %u %s", custom->directives.pages[i].status,
+			custom->directives.pages[i].response, custom->directives.pages[i].uri);
 	fputc('\n', out);
+}
+
+static void dump_group(FILE *out, const struct target_group *group)
+{
+	char address[ADDRESS_TEXT_SIZE];
+
+	fprintf(out, "group %" PRIu64 " %s '%s' '%s' %u %" PRId64 " %" PRId64 "\n", group->number,
+		group->id, group->name, group->vpc_id, group->port, group->created_at,
+		group->updated_at);
+	for (size_t i = 0; i < group->tag_count; i++)
+		fprintf(out, " tag '%s' '%s'\n", group->tags[i].key, group->tags[i].value);
+	for (size_t i = 0; i < group->member_count; i++) {
+		const struct group_member *member = &group->members[i];
+
+		address_format(&member->address, address);
+		fprintf(out, " member %" PRIu64 " %s %u %" PRId64 "\n", member->number, address,
+			member->weight, member->created_at);
+	}
 }
 
 static char *dump(const struct model *model)
@@ -174,6 +199,8 @@ static char *dump(const struct model *model)
 
 	for (size_t i = 0; i < model->custom_count; i++)
 		dump_custom(out, model->customs[i]);
+	for (size_t i = 0; i < model->group_count; i++)
+		dump_group(out, model->groups[i]);
 	for (size_t i = 0; i < model->instance_count; i++)
 		dump_instance(out, model->instances[i]);
 	fclose(out);
@@ -196,7 +223,7 @@ static void compare_with_store(void)
 
 static json_t *parse(const char *format, va_list arguments)
 {
-	char text[16384];
+	char text[65536];
 	json_error_t error;
 	json_t *input;
 

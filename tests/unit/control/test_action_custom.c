@@ -171,9 +171,14 @@ static void bad_contents_save_nothing(void **state)
 	noun_refuse(SET, "InvalidParameterValue", "ConfigContent",
 		    "{'OperationType':'ADD','ConfigName':'b','ConfigContent':'#\\n\\nfoo 1;'}");
 	assert_non_null(strstr(noun.problem.text, "line 3: foo"));
-	noun_refuse(SET, "UnsupportedOperation", "ConfigContent",
-		    "{'OperationType':'ADD','ConfigName':'b','ConfigContent':'add_header a b;'}");
-	assert_non_null(strstr(noun.problem.text, "line 1: add_header is not built yet."));
+	noun_refuse(
+		SET, "UnsupportedOperation", "ConfigContent",
+		"{'OperationType':'ADD','ConfigName':'b','ConfigContent':'error_page 404 =200 /;'}");
+	assert_non_null(strstr(noun.problem.text, "line 1: error_page: a page is a redirection"));
+	noun_refuse(
+		SET, "InvalidParameterValue", "ConfigContent",
+		"{'OperationType':'ADD','ConfigName':'b','ConfigContent':'add_header Date b;'}");
+	assert_non_null(strstr(noun.problem.text, "line 1: add_header: this header is"));
 	noun_refuse(SET, "InvalidParameterValue", "ConfigContent",
 		    "{'OperationType':'UPDATE','UconfigId':'%s','ConfigName':'b',"
 		    "'ConfigContent':'keepalive_timeout 1y;'}",
@@ -182,6 +187,33 @@ static void bad_contents_save_nothing(void **state)
 	noun_restart();
 	assert_int_equal(noun.control.model.custom_count, 1);
 	assert_ptr_equal(noun.control.model.instances[0]->custom, noun.control.model.customs[0]);
+}
+
+/* What traffic sees of lists is compared too, and comes back from the store. */
+static void lists_are_kept_and_compared(void **state)
+{
+	char id[32], instance[32];
+	const struct directives *directives;
+
+	snprintf(instance, sizeof(instance), "%s", noun_instance("127.0.0.1"));
+	add("a", "add_header A b;", id);
+	bind_to(id, instance);
+	is_published();
+	noun_do(SET,
+		"{'OperationType':'UPDATE','UconfigId':'%s','ConfigContent':'add_header A  b;'}",
+		id);
+	assert_false(is_published());
+	noun_do(SET,
+		"{'OperationType':'UPDATE','UconfigId':'%s','ConfigContent':"
+		"'add_header A c; error_page 404 /x; ssl_protocols TLSv1.2;'}",
+		id);
+	assert_true(is_published());
+	noun_restart();
+	directives = &noun.control.model.customs[0]->directives;
+	assert_int_equal(directives->header_count, 1);
+	assert_string_equal(directives->headers[0].value, "c");
+	assert_int_equal(directives->page_count, 1);
+	assert_string_equal(directives->pages[0].uri, "/x");
 }
 
 static void an_instance_has_one(void **state)
@@ -284,11 +316,9 @@ static void there_is_a_roof(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NOUN_TEST(lives_from_add_to_delete),
-		NOUN_TEST(partners_are_checked),
-		NOUN_TEST(bad_contents_save_nothing),
-		NOUN_TEST(an_instance_has_one),
-		NOUN_TEST(lists),
+		NOUN_TEST(lives_from_add_to_delete),  NOUN_TEST(partners_are_checked),
+		NOUN_TEST(bad_contents_save_nothing), NOUN_TEST(lists_are_kept_and_compared),
+		NOUN_TEST(an_instance_has_one),       NOUN_TEST(lists),
 		NOUN_TEST(there_is_a_roof),
 	};
 

@@ -344,7 +344,7 @@ static void bad_rows_are_refused(void **state)
 		"INSERT INTO cookie_key VALUES (1, 1, zeroblob(32), 0, 9)",
 		"UPDATE custom_configuration SET content = 'keepalive_timeout 3601;'",
 		"UPDATE custom_configuration SET content = 'keepalive_timeout 1'",
-		"UPDATE custom_configuration SET content = 'add_header a b;'",
+		"UPDATE custom_configuration SET content = 'add_header Date b;'",
 		"UPDATE custom_configuration SET content = printf('%65537c', char(10))",
 		"UPDATE custom_configuration SET content = CAST(x'23ff' AS TEXT)",
 		"UPDATE custom_configuration SET name = char(7)",
