@@ -258,7 +258,7 @@ int plan_join_group(struct plan *plan, const struct plan_rule *rule)
 		return error;
 	if (!group)
 		return plan_refuse(plan, &place, "TargetGroup", "InvalidParameter",
-				   "TargetGroup: there is no target group %.80s, neither in the "
+				   "There is no target group %.80s, neither in the "
 				   "file's TargetGroups nor made through the API.",
 				   name);
 	plan_name_rule(rule, what);

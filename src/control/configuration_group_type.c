@@ -110,7 +110,7 @@ json_t *plan_put_target_type(json_t *input)
 
 	if (input)
 		(void)json_object_del(input, "TargetGroup");
-	return wants_group ? plan_put(input, "TargetType",
-				      json_string(target_type_name(TARGETS_GROUP)))
-			   : input;
+	return wants_group
+		       ? plan_put(input, "TargetType", json_string(target_type_name(TARGETS_GROUP)))
+		       : input;
 }

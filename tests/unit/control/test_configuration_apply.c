@@ -397,7 +397,7 @@ static void test_refused_changes(void **state)
 		  "f.yaml:28: LoadBalancers[1].Tags: Tags cannot be changed once it exists." },
 		{ "SessionExpireTime: 1000", "SessionExpireTime: 5", "InvalidParameterValue",
 		  "f.yaml:12: LoadBalancers[0].Listeners[0].Rules[0].SessionExpireTime" },
-		{ "Url: =/exact", "Url: =/exact\n      TargetType: TARGETGROUP", "InvalidParameter",
+		{ "Url: =/exact", "Url: =/exact\n      TargetType: TARGETGROUP-V2", "InvalidParameter",
 		  "f.yaml:21: LoadBalancers[0].Listeners[0].Rules[1].TargetType" },
 		{ "Url: =/exact", "Url: =/exact\n      Http2: true", "InvalidParameter",
 		  "f.yaml:21: " },
