@@ -16,7 +16,7 @@ import pytest
 from lib.api import ApiError
 from lib.setia import command
 from lib.shape import must_issue, pair_of, servers
-from lib.wait import until
+from lib.wait import free_port, until
 
 
 def done(*words, **options):
@@ -137,12 +137,13 @@ def test_a_backup_is_of_one_moment(make_setia, tmp_path):
     """Listeners are made and deleted in pairs, in one call each: a backup never holds half a pair."""
     setia = make_setia().start()
     balancer = setia.load_balancer()
+    ports = [free_port(), free_port()]
     stop = threading.Event()
 
     def change():
         api = setia.api.with_key(setia.api.secret_id, setia.api.secret_key)
         while not stop.is_set():
-            made = api.call("CreateListener", LoadBalancerId=balancer, Ports=[1001, 1002],
+            made = api.call("CreateListener", LoadBalancerId=balancer, Ports=ports,
                             Protocol="TCP")["ListenerIds"]
             api.call("DeleteLoadBalancerListeners", LoadBalancerId=balancer, ListenerIds=made)
         api.close()

@@ -262,9 +262,13 @@ def test_a_token_expires_and_is_then_forgotten(make_setia, own_clock):
 
 
 def test_quotas_are_settings_and_break_nothing_that_is(make_setia, pair):
-    setia = make_setia().start()
+    setia = make_setia().start(["--quota", "TOTAL_TARGET_BIND_QUOTA=122"])
     site = setia.site(pair)
     other = setia.load_balancer()
+    many = [{"EniIp": "127.0.0.1", "Port": 1 + n, "Weight": 0} for n in range(120)]
+    for first in range(0, 120, 20):
+        setia.api.change("RegisterTargets", **site.ids, LocationId=site.rule,
+                         Targets=many[first:first + 20])
     setia.restart(["--quota", "TOTAL_OPEN_CLB_QUOTA=1", "--quota", "TOTAL_LISTENER_QUOTA=0",
                    "--quota", "TOTAL_LISTENER_RULE_QUOTA=1", "--quota", "TOTAL_TARGET_BIND_QUOTA=2"])
     rows = {row["QuotaId"]: row for row in setia.api.call("DescribeQuota")["QuotaSet"]}
@@ -279,25 +283,28 @@ def test_quotas_are_settings_and_break_nothing_that_is(make_setia, pair):
                                 "Protocol": "HTTP"}),
             ("CreateRule", {**site.ids, "Rules": [{"Domain": "new.example", "Url": "/"}]}),
             ("RegisterTargets", {**site.ids, "LocationId": site.rule,
-                                 "Targets": [{"EniIp": "127.0.0.1", "Port": 9}]})):
+                                 "Targets": [{"EniIp": "127.0.0.1", "Port": 999}]})):
         with pytest.raises(ApiError) as error:
             setia.api.call(action, **fields)
         assert error.value.code == "LimitExceeded", action
         assert "_QUOTA: at most" in error.value.message
     site.weight(pair[0], 3)
     site.deregister(pair[0])
-    site.register(pair[0])
+    [rule] = setia.api.call("DescribeTargets", LoadBalancerId=site.load_balancer)["Listeners"][0][
+        "Rules"]
+    assert len(rule["Targets"]) == 121
     setia.stop()
 
 
 def test_the_rate_is_a_setting_per_key_and_action(make_setia):
-    setia = make_setia(api_rate=5).start()
+    setia = make_setia(api_rate=1).start()
     keys = setia.api.call("CreateApiKey")
     other = setia.api.with_key(keys["SecretId"], keys["SecretKey"])
     codes = [setia.api.raw("DescribeListeners", b'{"LoadBalancerId":"lb-00000000"}').code
-             for _ in range(12)]
-    assert codes[:5] == ["InvalidParameter.LBIdNotFound"] * 5
-    assert "RequestLimitExceeded" in codes[5:]
+             for _ in range(20)]
+    assert codes[0] == "InvalidParameter.LBIdNotFound"
+    assert set(codes[1:]) <= {"RequestLimitExceeded", "InvalidParameter.LBIdNotFound"}
+    assert "RequestLimitExceeded" in codes
     assert other.raw("DescribeListeners", b'{"LoadBalancerId":"lb-00000000"}').code == \
         "InvalidParameter.LBIdNotFound"
     assert setia.api.raw("DescribeTargets", b'{"LoadBalancerId":"lb-00000000"}').code == \
