@@ -104,15 +104,26 @@ static int file_create(const char *path, const void *data, size_t size, mode_t m
 	return error;
 }
 
-int file_replace(const char *path, const void *data, size_t size, mode_t mode)
+static int beside_path(const char *path, char beside[PATH_MAX])
+{
+	int length = snprintf(beside, PATH_MAX, "%s.new", path);
+
+	return length < 0 || length >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int file_prepare(const char *path, const void *data, size_t size, mode_t mode)
 {
 	char beside[PATH_MAX];
-	int length = snprintf(beside, sizeof(beside), "%s.new", path);
-	int error;
+	int error = beside_path(path, beside);
 
-	if (length < 0 || (size_t)length >= sizeof(beside))
-		return -ENAMETOOLONG;
-	error = file_create(beside, data, size, mode);
+	return error ? error : file_create(beside, data, size, mode);
+}
+
+int file_put(const char *path)
+{
+	char beside[PATH_MAX];
+	int error = beside_path(path, beside);
+
 	if (error != 0)
 		return error;
 	if (rename(beside, path) != 0) {
@@ -121,4 +132,11 @@ int file_replace(const char *path, const void *data, size_t size, mode_t mode)
 		return error;
 	}
 	return file_sync_directory(path);
+}
+
+int file_replace(const char *path, const void *data, size_t size, mode_t mode)
+{
+	int error = file_prepare(path, data, size, mode);
+
+	return error ? error : file_put(path);
 }

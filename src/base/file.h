@@ -19,4 +19,12 @@ ssize_t file_read(const char *path, void *out, size_t room);
  */
 int file_replace(const char *path, const void *data, size_t size, mode_t mode);
 
+/*
+ * The same in two halves, when the bytes are known before it is sure that they are wanted:
+ * file_prepare writes them beside `path`, on disk when it returns 0; file_put then makes them its
+ * own. file_replace and file_prepare throw away what was prepared before.
+ */
+int file_prepare(const char *path, const void *data, size_t size, mode_t mode);
+int file_put(const char *path);
+
 #endif

@@ -251,7 +251,10 @@ static void save_good(struct keeper *keeper, const struct history_row *row)
 
 	if (keeper->saved >= row->generation)
 		return;
-	error = last_good_save(keeper->home.path, row->fd);
+	error = keeper->prepared == row->generation ? last_good_put(keeper->home.path) : -ENOENT;
+	if (error)
+		error = last_good_save(keeper->home.path, row->fd);
+	keeper->prepared = 0;
 	if (error) {
 		log_event(LOG_LEVEL_ERROR, "last_good_not_saved", "generation",
 			  log_number((int64_t)row->generation), "reason", log_errno(error), NULL);
@@ -329,9 +332,20 @@ static void hear_refused(struct keeper *keeper, const struct child *proxy, uint6
 	return_to_newest(keeper, now_ms);
 }
 
+/*
+ * While the proxy adopts a snapshot its bytes go to disk, so that once it is live only a name has
+ * to change. Not while an older one is under way, which will need the place beside the file.
+ */
+static void prepare_good(struct keeper *keeper, const struct history_row *row)
+{
+	keeper->prepared = 0;
+	if (last_good_prepare(keeper->home.path, row->fd) == 0)
+		keeper->prepared = row->generation;
+}
+
 static void hear_publish(struct keeper *keeper, struct message *message, uint64_t now_ms)
 {
-	uint64_t generation = message->header.generation;
+	uint64_t generation = message->header.generation, before = newest_generation(keeper);
 	const struct history_row *newest;
 	char why[WHY_SIZE] = "";
 
@@ -348,6 +362,8 @@ static void hear_publish(struct keeper *keeper, struct message *message, uint64_
 	log_event(LOG_LEVEL_DEBUG, "snapshot_accepted", "generation",
 		  log_number((int64_t)newest->generation), NULL);
 	send_newest(keeper);
+	if (live_everywhere(keeper) >= before)
+		prepare_good(keeper, newest);
 }
 
 static void dispatch(struct keeper *keeper, struct child *from, uint64_t now_ms)

@@ -73,21 +73,43 @@ int last_good_load(int directory_fd, int *ret_fd)
 	return error;
 }
 
-int last_good_save(const char *directory, int fd)
+static int path_of(const char *directory, char path[PATH_MAX])
+{
+	int length = snprintf(path, PATH_MAX, "%s/%s", directory, LAST_GOOD_NAME);
+
+	return length < 0 || length >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int last_good_prepare(const char *directory, int fd)
 {
 	char path[PATH_MAX];
 	struct stat status;
 	void *data;
-	int length = snprintf(path, sizeof(path), "%s/%s", directory, LAST_GOOD_NAME), error;
+	int error = path_of(directory, path);
 
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return -ENAMETOOLONG;
+	if (error)
+		return error;
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return -errno;
-	error = file_replace(path, data, (size_t)status.st_size, 0600);
+	error = file_prepare(path, data, (size_t)status.st_size, 0600);
 	munmap(data, (size_t)status.st_size);
 	return error;
+}
+
+int last_good_put(const char *directory)
+{
+	char path[PATH_MAX];
+	int error = path_of(directory, path);
+
+	return error ? error : file_put(path);
+}
+
+int last_good_save(const char *directory, int fd)
+{
+	int error = last_good_prepare(directory, fd);
+
+	return error ? error : last_good_put(directory);
 }

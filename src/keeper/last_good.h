@@ -18,4 +18,8 @@ int last_good_load(int directory_fd, int *ret_fd);
  * it was. */
 int last_good_save(const char *directory, int fd);
 
+/* The two halves of it: the bytes on disk beside the file, and in its place. */
+int last_good_prepare(const char *directory, int fd);
+int last_good_put(const char *directory);
+
 #endif

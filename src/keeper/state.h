@@ -40,6 +40,7 @@ struct keeper {
 	struct history history;
 	uint64_t highest; /* generation ever accepted, also one that was refused later */
 	uint64_t saved; /* generation in DIR/snapshot */
+	uint64_t prepared; /* generation that lies beside it, on disk; 0 = none */
 	uint64_t live; /* the newest generation that was in force in any proxy */
 	uint64_t told; /* the newest LIVE that this control was told */
 	bool is_config_wanted; /* by the next control, or this one */

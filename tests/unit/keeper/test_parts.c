@@ -127,6 +127,26 @@ static void last_good_round_trip(void **state)
 	close(directory_fd);
 }
 
+static void last_good_in_two_halves(void **state)
+{
+	int source = memfd_create("source", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char read_back[8];
+
+	assert_int_equal(file_replace(in_directory("snapshot"), "old", 3, 0600), 0);
+	assert_int_equal(write(source, "new", 3), 3);
+	assert_int_equal(last_good_prepare(directory, source), 0);
+	assert_int_equal(file_read(in_directory("snapshot"), read_back, sizeof(read_back)), 3);
+	assert_memory_equal(read_back, "old", 3);
+	assert_int_equal(last_good_put(directory), 0);
+	assert_int_equal(file_read(in_directory("snapshot"), read_back, sizeof(read_back)), 3);
+	assert_memory_equal(read_back, "new", 3);
+	/* Nothing is prepared any more. */
+	assert_int_equal(last_good_put(directory), -ENOENT);
+	assert_int_equal(file_read(in_directory("snapshot"), read_back, sizeof(read_back)), 3);
+	unlink(in_directory("snapshot"));
+	close(source);
+}
+
 static void last_good_is_a_plain_file(void **state)
 {
 	int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
@@ -245,6 +265,7 @@ int main(void)
 		cmocka_unit_test(history_keeps_what_matters),
 		cmocka_unit_test(history_without_a_good_one_falls_to_nothing),
 		cmocka_unit_test(last_good_round_trip),
+		cmocka_unit_test(last_good_in_two_halves),
 		cmocka_unit_test(last_good_is_a_plain_file),
 		cmocka_unit_test(home_is_made_and_locked),
 		cmocka_unit_test(homes_that_cannot_be),
