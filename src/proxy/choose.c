@@ -28,15 +28,6 @@ const struct snapshot_rule *exchange_rule(const struct exchange *exchange)
 	return &exchange_snapshot(exchange)->rules[exchange->rule];
 }
 
-const struct snapshot_http *exchange_http(const struct exchange *exchange)
-{
-	const struct snapshot *snapshot = exchange_snapshot(exchange);
-
-	return &snapshot->https[exchange->listener == SNAPSHOT_NONE
-					? 0
-					: snapshot->listeners[exchange->listener].http];
-}
-
 static void sticky_count(struct exchange *exchange)
 {
 	static const uint8_t counters[STICKY_VERDICTS] = {

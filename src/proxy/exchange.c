@@ -21,6 +21,11 @@
 #define SPARES_MOST 64 /* kept by a worker for the next requests: 40 KiB */
 #endif
 
+static const struct snapshot_http *http_of(const struct snapshot *snapshot, uint32_t listener)
+{
+	return &snapshot->https[listener == SNAPSHOT_NONE ? 0 : snapshot->listeners[listener].http];
+}
+
 struct exchange *exchange_new(struct connection *connection)
 {
 	struct worker *worker = connection->worker;
@@ -37,6 +42,7 @@ struct exchange *exchange_new(struct connection *connection)
 	*exchange = (struct exchange){ .client = connection };
 	exchange->use = generation_use_pin(worker->current);
 	exchange->listener = connection->listener->row;
+	exchange->http = http_of(&worker->current->generation->snapshot, exchange->listener);
 	exchange->rule = exchange->target = exchange->counted = SNAPSHOT_NONE;
 	exchange->sticky.target = SNAPSHOT_NONE;
 	connection->exchange = exchange;
@@ -45,7 +51,7 @@ struct exchange *exchange_new(struct connection *connection)
 
 static void exchange_free(struct worker *worker, struct exchange *exchange)
 {
-	if (worker->spare_count >= SPARES_MOST) {
+	if (worker->spare_count + 1 > SPARES_MOST) {
 		free(exchange);
 		return;
 	}

@@ -21,6 +21,7 @@ struct exchange {
 	struct connection *client;
 	struct upstream *upstream;
 	struct generation_use *use;
+	const struct snapshot_http *http; /* a row of that generation's */
 	uint32_t listener, rule; /* rows; rule may be SNAPSHOT_NONE while there is none */
 	uint32_t target; /* row of the one tried last, or SNAPSHOT_NONE */
 	uint32_t tried[CONNECTION_TRIES];
@@ -107,7 +108,10 @@ enum step answer_redirect(struct connection *connection, enum cause cause, struc
 const struct snapshot_listener *exchange_listener(const struct exchange *exchange);
 const struct snapshot_rule *exchange_rule(const struct exchange *exchange);
 /* Its custom configuration; the default where it has no listener any more. */
-const struct snapshot_http *exchange_http(const struct exchange *exchange);
+static inline const struct snapshot_http *exchange_http(const struct exchange *exchange)
+{
+	return exchange->http;
+}
 /* Rule and sticky decision of worker->request, its bytes at `head`; or why there is no way on. */
 enum cause choose_rule(struct exchange *exchange, const char *head);
 /* The next target to try: the cookie's, then the scheduler's, never one twice; or SNAPSHOT_NONE. */

@@ -128,7 +128,8 @@ static int response_begin(struct exchange *exchange, const char *bytes)
 	exchange->request.keeps_head = false;
 	if (transfer_is_done(&exchange->request)) {
 		exchange->request.head = buffer_give(&worker->buffers, exchange->request.head);
-		exchange->request.store = body_store_free(exchange->request.store);
+		if (exchange->request.store)
+			exchange->request.store = body_store_free(exchange->request.store);
 	}
 	transfer_expect(transfer, is_tunnel ? HTTP_UNTIL_CLOSE : response->framing,
 			is_tunnel ? HTTP_UNTIL_CLOSE : (enum http_framing)framing,

@@ -29,8 +29,10 @@ void transfer_done(struct transfer *transfer, struct buffer_stock *stock)
 {
 	transfer->head = buffer_give(stock, transfer->head);
 	transfer->trailers = buffer_give(stock, transfer->trailers);
-	transfer_drop(transfer, stock);
-	transfer->store = body_store_free(transfer->store);
+	if (transfer_has_body(transfer))
+		transfer_drop(transfer, stock);
+	if (transfer->store)
+		transfer->store = body_store_free(transfer->store);
 }
 
 /* What waits behind a buffer that is written, or NULL. */
