@@ -22,7 +22,7 @@
 
 /* *.sql, embedded by the build. */
 extern const char schema_sql[], schema_custom_sql[], schema_layer4_sql[], schema_extensions_sql[],
-	schema_control_sql[];
+	schema_control_sql[], schema_target_sql[];
 
 enum statement {
 	STATEMENT_GET_NUMBER,

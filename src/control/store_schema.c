@@ -13,8 +13,9 @@
 #include "process/log.h"
 
 /* migrations[n] leads from version n to n + 1. Only ever appended to. */
-static const char *const migrations[] = { schema_sql, schema_custom_sql, schema_layer4_sql,
-					  schema_extensions_sql, schema_control_sql };
+static const char *const migrations[] = { schema_sql,         schema_custom_sql,
+					  schema_layer4_sql,  schema_extensions_sql,
+					  schema_control_sql, schema_target_sql };
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
 static const char *const checked_tables[] = {

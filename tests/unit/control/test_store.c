@@ -269,6 +269,17 @@ static void customs_change_and_roll_back(void **state)
 	model_done(&read);
 }
 
+/* The number of the newest server, which was deleted before the table was made anew, stays its own.
+ */
+static void numbers_go_on(struct fixture *fixture, struct rule *rule)
+{
+	uint64_t last = rule->targets[rule->target_count - 1]->number;
+
+	assert_int_equal(store_begin(fixture->store), 0);
+	assert_int_equal(add_target(fixture, rule, "10.0.0.9:80")->number, last + 1);
+	store_rollback(fixture->store);
+}
+
 /* A database of the first version, as it was before custom configurations, opens and is whole. */
 static void older_database_is_brought_up(void **state)
 {
@@ -282,6 +293,7 @@ static void older_database_is_brought_up(void **state)
 		"ALTER TABLE listener DROP COLUMN access_log_format;"
 		"ALTER TABLE listener DROP COLUMN access_log;"
 		"DROP TABLE layer4; DROP TABLE custom_binding; DROP TABLE custom_configuration;"
+		"DELETE FROM target WHERE number = (SELECT max(number) FROM target);"
 		"PRAGMA user_version = 1");
 	assert_int_equal(store_open(fixture->directory, &fixture->store), 0);
 	assert_int_equal(store_load(fixture->store, &read), 0);
@@ -291,6 +303,7 @@ static void older_database_is_brought_up(void **state)
 	assert_string_equal(read.instances[0]->listeners[0]->access_log, "");
 	assert_int_equal(read.instances[0]->listeners[0]->access_log_format, ACCESS_LOG_BRACKETS);
 	assert_false(read.instances[0]->listeners[0]->rules[0]->keeps_draining);
+	numbers_go_on(fixture, model.instances[0]->listeners[0]->rules[0]);
 	store_reopen(fixture, 0);
 	model_done(&model);
 	model_done(&read);
