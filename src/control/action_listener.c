@@ -14,8 +14,10 @@
 #include "control/listener_input.h"
 #include "control/ports.h"
 #include "control/quota.h"
+#include "control/redirect.h"
 #include "control/shared_fields.h"
 #include "control/store.h"
+#include "control/target_owner.h"
 #include "model/validate.h"
 
 static int check_names(struct call *call, const json_t *names, size_t port_count)
@@ -64,6 +66,7 @@ static int insert_listener(struct call *call, const struct instance *instance,
 {
 	int error = -EEXIST;
 
+	listener->is_stopped = instance->is_stopped;
 	for (int i = 0; i < ID_TRIES && error == -EEXIST; i++) {
 		error = id_make("lbl-", listener->id);
 		if (error == 0)
@@ -190,15 +193,17 @@ static int take_settings(struct call *call, struct listener *listener, struct li
 	listener->access_log_format = changed->access_log_format;
 	listener->scheduler = changed->scheduler;
 	listener->session_expire_s = changed->session_expire_s;
+	listener->target_type = changed->target_type;
 	listener->layer4 = changed->layer4;
 	listener->has_keepalive = changed->has_keepalive;
 	return store_update_listener(call->control->store, listener);
 }
 
 /* Read on a copy, so that what is refused changed nothing. */
-static int change_settings(struct call *call, const struct instance *instance,
-			   struct listener *listener, struct listener *changed)
+static int change_settings(struct call *call, struct instance *instance, struct listener *listener,
+			   struct listener *changed)
 {
+	const struct target_owner owner = { .instance = instance, .listener = listener };
 	const char *name = input_text(call->input, "ListenerName");
 	int error = listener_copy_settings(listener, changed);
 
@@ -206,6 +211,8 @@ static int change_settings(struct call *call, const struct instance *instance,
 		error = text_set(&changed->name, name ? name : listener->name);
 	if (error == 0)
 		error = listener_read(call, instance, changed);
+	if (error == 0)
+		error = owner_check_type(call, &owner, (enum target_type)changed->target_type);
 	return error == 0 ? take_settings(call, listener, changed) : error;
 }
 
@@ -251,7 +258,10 @@ int delete_listener(struct call *call)
 
 	if (error == 0)
 		error = delete_one(call, instance, listener);
-	return error == 0 ? call_touch(call, instance) : error;
+	if (error != 0)
+		return error;
+	redirects_settle(instance);
+	return call_touch(call, instance);
 }
 
 const struct field delete_load_balancer_listeners_fields[] = {
@@ -261,22 +271,6 @@ const struct field delete_load_balancer_listeners_fields[] = {
 	{ 0 },
 };
 
-static int check_ids(struct call *call, const struct instance *instance, const json_t *ids)
-{
-	const json_t *id;
-	size_t i;
-
-	json_array_foreach((json_t *)ids, i, id)
-	{
-		if (!instance_find_listener(instance, json_string_value(id)))
-			return problem_set(&call->problem, "InvalidParameter.ListenerIdNotFound",
-					   field_path("ListenerIds", i, NULL).text,
-					   "ListenerIds: instance %s has no listener %s.",
-					   instance->id, json_string_value(id));
-	}
-	return 0;
-}
-
 int delete_load_balancer_listeners(struct call *call)
 {
 	const json_t *ids = input_get(call->input, "ListenerIds");
@@ -284,14 +278,17 @@ int delete_load_balancer_listeners(struct call *call)
 	int error = call_instance(call, &instance);
 
 	if (error == 0)
-		error = check_ids(call, instance, ids);
+		error = call_listener_ids(call, instance);
 	if (error != 0)
 		return error;
 	for (size_t i = instance->listener_count; i > 0 && error == 0; i--) {
 		if (filter_passes(ids, instance->listeners[i - 1]->id))
 			error = delete_one(call, instance, instance->listeners[i - 1]);
 	}
-	return error == 0 ? call_touch(call, instance) : error;
+	if (error != 0)
+		return error;
+	redirects_settle(instance);
+	return call_touch(call, instance);
 }
 
 const struct field describe_listeners_fields[] = {
@@ -319,7 +316,7 @@ int describe_listeners(struct call *call)
 		    (protocol != 0 && protocol != listener->protocol) ||
 		    input_integer(call->input, "Port", listener->port) != listener->port)
 			continue;
-		if (json_array_append_new(listeners, answer_listener(listener)) != 0)
+		if (json_array_append_new(listeners, answer_listener(instance, listener)) != 0)
 			return -ENOMEM;
 	}
 	if (json_object_set_new(call->output, "TotalCount",

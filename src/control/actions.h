@@ -78,11 +78,18 @@ int modify_listener(struct call *call);
 int delete_listener(struct call *call);
 int delete_load_balancer_listeners(struct call *call);
 
-/* action_rule.c */
-extern const struct field create_rule_fields[], modify_rule_fields[], delete_rule_fields[];
+/* action_rule.c, action_rule_delete.c, action_domain.c, action_rewrite.c, describe_rewrite.c */
+extern const struct field create_rule_fields[], modify_rule_fields[], delete_rule_fields[],
+	modify_domain_fields[], modify_domain_attributes_fields[], manual_rewrite_fields[],
+	delete_rewrite_fields[], describe_rewrite_fields[];
 int create_rule(struct call *call);
 int modify_rule(struct call *call);
 int delete_rule(struct call *call);
+int modify_domain(struct call *call);
+int modify_domain_attributes(struct call *call);
+int manual_rewrite(struct call *call);
+int delete_rewrite(struct call *call);
+int describe_rewrite(struct call *call);
 
 /* action_target.c, describe_target.c */
 extern const struct field register_targets_fields[], deregister_targets_fields[],

@@ -9,7 +9,9 @@
 #include <time.h>
 
 #include "control/health_input.h"
+#include "control/redirect.h"
 #include "control/shared_fields.h"
+#include "model/route_text.h"
 
 enum constant_type { IS_NULL, IS_ZERO, IS_FALSE, IS_EMPTY_TEXT, IS_EMPTY_LIST };
 
@@ -164,39 +166,79 @@ json_t *answer_load_balancer(const struct instance *instance, bool has_target_co
 
 bool rule_is_default(const struct listener *listener, const struct rule *rule)
 {
-	return strcmp(listener->default_domain, rule->domain) == 0;
+	return rule_has_domain(rule, listener->default_domain);
+}
+
+static json_t *answer_domains(const struct rule *rule)
+{
+	json_t *domains = *rule->domain ? json_pack("[s]", rule->domain) : json_array();
+
+	for (size_t i = 0; i < rule->more_domain_count && domains; i++) {
+		if (json_array_append_new(domains, json_string(rule->more_domains[i])) != 0) {
+			json_decref(domains);
+			domains = NULL;
+		}
+	}
+	return domains;
 }
 
 static const struct constant rule_constants[] = {
-	{ "Certificate", IS_NULL },     { "RewriteTarget", IS_NULL }, { "HttpGzip", IS_FALSE },
-	{ "BeAutoCreated", IS_FALSE },  { "TargetGroup", IS_NULL },   { "WafDomainId", IS_NULL },
-	{ "TrpcCallee", IS_NULL },      { "TrpcFunc", IS_NULL },      { "OAuth", IS_NULL },
-	{ "TargetGroupList", IS_NULL },
+	{ "Certificate", IS_NULL }, { "HttpGzip", IS_FALSE },  { "BeAutoCreated", IS_FALSE },
+	{ "WafDomainId", IS_NULL }, { "TrpcCallee", IS_NULL }, { "TrpcFunc", IS_NULL },
+	{ "OAuth", IS_NULL },
 };
 
-json_t *answer_rule(const struct listener *listener, const struct rule *rule)
+/* BasicTargetGroupInfo; its weight belongs to groups of type v2. */
+static json_t *answer_group(const struct target_group *group)
+{
+	if (!group)
+		return json_null();
+	return json_pack("{s:s, s:s, s:n}", "TargetGroupId", group->id, "TargetGroupName",
+			 group->name, "Weight");
+}
+
+/* Takes `object` over; NULL when memory was or is out. A group of type v1 is the only one. */
+static json_t *add_target_type(json_t *object, enum target_type type,
+			       const struct target_group *group)
+{
+	json_t *list = group ? json_pack("[o]", answer_group(group)) : json_null();
+
+	if (json_object_set_new(object, "TargetType", json_string(target_type_name(type))) == 0 &&
+	    json_object_set_new(object, "TargetGroup", answer_group(group)) == 0 &&
+	    json_object_set(object, "TargetGroupList", list) == 0) {
+		json_decref(list);
+		return object;
+	}
+	json_decref(list);
+	json_decref(object);
+	return NULL;
+}
+
+json_t *answer_rule(const struct instance *instance, const struct listener *listener,
+		    const struct rule *rule)
 {
 	const char *cookie = *rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT;
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:b, s:b, s:s, s:o, s:s, s:s}",
+		"{s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:b, s:s, s:o, s:b, s:b, s:s, s:o, s:s, "
+		"s:o}",
 		"LocationId", rule->id, "ListenerId", listener->id, "Domain", rule->domain,
-		"Domains", *rule->domain ? json_pack("[s]", rule->domain) : json_array(), "Url",
-		rule->url, "Scheduler", scheduler_name((enum scheduler)rule->scheduler),
-		"SessionExpireTime", (json_int_t)rule->session_expire_s, "CookieName", cookie,
-		"StripCookie", rule->strips_cookie, "DrainPolicy", drain_word(rule->keeps_draining),
-		"HealthCheck", health_check_answer(&rule->health_check, rule->domain),
-		"DefaultServer", rule_is_default(listener, rule), "Http2", rule->has_http2,
-		"ForwardType", forward_type_name((enum forward_type)rule->forward_type),
-		"CreateTime", answer_time(rule->created_at), "TargetType", "NODE", "QuicStatus",
-		"QUIC_INACTIVE");
+		"Domains", answer_domains(rule), "Url", rule->url, "Scheduler",
+		scheduler_name((enum scheduler)rule->scheduler), "SessionExpireTime",
+		(json_int_t)rule->session_expire_s, "CookieName", cookie, "StripCookie",
+		rule->strips_cookie, "DrainPolicy", drain_word(rule->keeps_draining), "HealthCheck",
+		health_check_answer(&rule->health_check, rule_host(rule)), "DefaultServer",
+		rule_is_default(listener, rule), "Http2", rule->has_http2, "ForwardType",
+		forward_type_name((enum forward_type)rule->forward_type), "CreateTime",
+		answer_time(rule->created_at), "QuicStatus", "QUIC_INACTIVE", "RewriteTarget",
+		redirect_answer(instance, rule));
 
+	object = add_target_type(object, (enum target_type)rule->target_type, rule->group);
 	return ADD_CONSTANTS(object, rule_constants);
 }
 
 static const struct constant listener_constants[] = {
-	{ "EndPort", IS_ZERO },          { "Certificate", IS_NULL },     { "SniSwitch", IS_ZERO },
-	{ "TargetGroup", IS_NULL },      { "TargetGroupList", IS_NULL }, { "Toa", IS_FALSE },
-	{ "DataCompressMode", IS_NULL },
+	{ "EndPort", IS_ZERO }, { "Certificate", IS_NULL },      { "SniSwitch", IS_ZERO },
+	{ "Toa", IS_FALSE },    { "DataCompressMode", IS_NULL },
 };
 
 /* Scheduler, persistence and checks of an HTTP listener belong to its rules. */
@@ -216,12 +258,13 @@ static const struct constant layer4_constants[] = {
 	{ "AccessLogFormat", IS_NULL },
 };
 
-static json_t *answer_rules(const struct listener *listener)
+static json_t *answer_rules(const struct instance *instance, const struct listener *listener)
 {
 	json_t *rules = json_array();
 
 	for (size_t i = 0; i < listener->rule_count && rules; i++) {
-		if (json_array_append_new(rules, answer_rule(listener, listener->rules[i])) != 0) {
+		if (json_array_append_new(
+			    rules, answer_rule(instance, listener, listener->rules[i])) != 0) {
 			json_decref(rules);
 			rules = NULL;
 		}
@@ -273,10 +316,10 @@ static json_t *answer_layer4(const struct listener *listener)
 	return ADD_CONSTANTS(object, layer4_constants);
 }
 
-static json_t *answer_layer7(const struct listener *listener)
+static json_t *answer_layer7(const struct instance *instance, const struct listener *listener)
 {
 	json_t *object = json_pack(
-		"{s:o, s:i, s:i, s:i, s:s, s:s?}", "Rules", answer_rules(listener),
+		"{s:o, s:i, s:i, s:i, s:s, s:s?}", "Rules", answer_rules(instance, listener),
 		"KeepaliveEnable", listener->has_keepalive, "MaxConn", -1, "MaxCps", -1,
 		"AccessLog", *listener->access_log ? listener->access_log : "off",
 		"AccessLogFormat",
@@ -285,22 +328,23 @@ static json_t *answer_layer7(const struct listener *listener)
 	return ADD_CONSTANTS(object, layer7_constants);
 }
 
-json_t *answer_listener(const struct listener *listener)
+json_t *answer_listener(const struct instance *instance, const struct listener *listener)
 {
 	enum protocol protocol = (enum protocol)listener->protocol;
-	json_t *object =
-		protocol_is_layer4(protocol) ? answer_layer4(listener) : answer_layer7(listener);
-	json_t *common = json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:o, s:s?}", "ListenerId", listener->id, "ListenerName",
-		listener->name, "Protocol", protocol_name(protocol), "Port", listener->port,
-		"TargetType", "NODE", "CreateTime", answer_time(listener->created_at), "BindError",
-		listener->bind_error ? strerror(listener->bind_error) : NULL);
+	json_t *object = protocol_is_layer4(protocol) ? answer_layer4(listener)
+						      : answer_layer7(instance, listener);
+	json_t *common = json_pack("{s:s, s:s, s:s, s:i, s:o, s:s?}", "ListenerId", listener->id,
+				   "ListenerName", listener->name, "Protocol",
+				   protocol_name(protocol), "Port", listener->port, "CreateTime",
+				   answer_time(listener->created_at), "BindError",
+				   listener->bind_error ? strerror(listener->bind_error) : NULL);
 
 	if (json_object_update(object, common) != 0) {
 		json_decref(object);
 		object = NULL;
 	}
 	json_decref(common);
+	object = add_target_type(object, (enum target_type)listener->target_type, listener->group);
 	return ADD_CONSTANTS(object, listener_constants);
 }
 

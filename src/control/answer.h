@@ -18,9 +18,10 @@ json_t *answer_load_balancer(const struct instance *instance, bool has_target_co
 /* Listener, with its rules on layer 7. Extensions: BindError (why its port is not open, or null),
  * UdpResponses (null but on UDP), DrainPolicy (layer 4), AccessLog and AccessLogFormat (layer 7).
  */
-json_t *answer_listener(const struct listener *listener);
+json_t *answer_listener(const struct instance *instance, const struct listener *listener);
 /* RuleOutput. StripCookie and DrainPolicy are extensions. */
-json_t *answer_rule(const struct listener *listener, const struct rule *rule);
+json_t *answer_rule(const struct instance *instance, const struct listener *listener,
+		    const struct rule *rule);
 /* Backend. */
 json_t *answer_backend(const struct target *target);
 

@@ -39,6 +39,22 @@ int call_listener(struct call *call, struct instance **ret_instance, struct list
 	return 0;
 }
 
+int call_listener_ids(struct call *call, const struct instance *instance)
+{
+	const json_t *id;
+	size_t i;
+
+	json_array_foreach((json_t *)input_get(call->input, "ListenerIds"), i, id)
+	{
+		if (!instance_find_listener(instance, json_string_value(id)))
+			return problem_set(&call->problem, "InvalidParameter.ListenerIdNotFound",
+					   field_path("ListenerIds", i, NULL).text,
+					   "ListenerIds: instance %s has no listener %s.",
+					   instance->id, json_string_value(id));
+	}
+	return 0;
+}
+
 int call_listener_7(struct call *call, struct instance **ret_instance, struct listener **ret)
 {
 	int error = call_listener(call, ret_instance, ret);
@@ -56,6 +72,8 @@ int call_listener_7(struct call *call, struct instance **ret_instance, struct li
 
 void domain_lower(char *domain)
 {
+	if (*domain == '~')
+		return;
 	for (; *domain; domain++) {
 		if (*domain >= 'A' && *domain <= 'Z')
 			*domain = (char)(*domain + ('a' - 'A'));

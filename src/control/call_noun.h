@@ -14,6 +14,9 @@ int call_instance(struct call *call, struct instance **ret);
 /* ... and ListenerId. InvalidParameter.ListenerIdNotFound. */
 int call_listener(struct call *call, struct instance **ret_instance, struct listener **ret);
 
+/* ListenerIds, which may be absent: all are the instance's. InvalidParameter.ListenerIdNotFound. */
+int call_listener_ids(struct call *call, const struct instance *instance);
+
 /* ... of protocol HTTP or HTTPS. InvalidParameter.ProtocolCheckFailed. */
 int call_listener_7(struct call *call, struct instance **ret_instance, struct listener **ret);
 
@@ -37,7 +40,7 @@ int id_make(const char *prefix, char ret_id[LIMIT_ID]);
 /* Identifiers are unique by the schema: an insert that says -EEXIST is tried so often. */
 #define ID_TRIES 5
 
-/* ASCII letters of a domain in lower case, in place. */
+/* ASCII letters of a domain in lower case, in place. An expression stays: "\D" is not "\d". */
 void domain_lower(char *domain);
 
 /* Replaces *text by a copy. -ENOMEM with *text unchanged. */

@@ -8,7 +8,9 @@
 
 #include "control/call_noun.h"
 #include "control/health_input.h"
+#include "control/rule_domain.h"
 #include "control/shared_fields.h"
+#include "control/target_owner.h"
 #include "model/validate.h"
 
 static const char *const forward_words[] = { "HTTP", "HTTPS", "GRPC", "GRPCS", "TRPC", NULL };
@@ -24,6 +26,10 @@ static const char *const forward_words[] = { "HTTP", "HTTPS", "GRPC", "GRPCS", "
 #define ABOUT_FORWARD "HTTP, the only one under an HTTP listener."
 #define ABOUT_STRIP \
 	"Extension: true keeps the persistence cookie from the servers. Default false: they see it."
+#define ABOUT_URL                                                                                   \
+	"\"/path\" for a prefix, \"=/path\" for an exact path, \"^~/path\" for a prefix that goes " \
+	"before regular expressions, \"~\" or \"~*\" (any case) and a regular expression. 1 to "    \
+	"200 characters."
 #define NO_TRPC "it belongs to a public cloud."
 
 #define SETTING_FIELDS                                                                         \
@@ -42,22 +48,22 @@ static const char *const forward_words[] = { "HTTP", "HTTPS", "GRPC", "GRPCS", "
 	}
 
 const struct field rule_input_fields[] = {
-	{ "Url", FIELD_TEXT, FIELD_REQUIRED,
-	  .about = "\"/path\" for a prefix, \"=/path\" for an exact path; 1 to 200 characters." },
+	{ "Url", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_URL },
 	{ "Domain", FIELD_TEXT,
-	  .about = "Exact domain, 1 to 80 characters; absent: any host that no other rule names." },
+	  .about = "\"www.example.com\"; a wildcard, \"*.example.com\" or \"www.example.*\"; or "
+		   "\"~\" and a regular expression. 1 to 80 characters. Absent: any host that no "
+		   "other rule names." },
 	SETTING_FIELDS,
 	{ "Certificate", FIELD_OBJECT, .fields = certificate_fields,
 	  .about = "HTTPS listeners only." },
 	{ "DefaultServer", FIELD_BOOLEAN,
-	  .about = "Hosts that no rule names go to this domain. The first rule's domain is the "
-		   "default without asking; rules without a domain always are." },
+	  .about = "Hosts that no rule names go to this domain, the first of Domains. The first "
+		   "rule's is the default without asking; rules without a domain always are." },
 	{ "Http2", FIELD_BOOLEAN, .about = "HTTPS listeners only." },
-	{ "TargetType", FIELD_TEXT, .words = target_type_words,
-	  .about = "NODE; target groups are not built yet." },
+	{ "TargetType", FIELD_TEXT, .words = target_type_words, .about = ABOUT_TARGET_TYPE },
 	{ "Quic", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .about = "it is not built yet." },
-	{ "Domains", FIELD_TEXT_LIST, .most = 100,
-	  .about = "In place of Domain; more than one is not built yet." },
+	{ "Domains", FIELD_TEXT_LIST, .most = LIMIT_DOMAINS_PER_RULE,
+	  .about = "In place of Domain: up to 20 different ones, all of which this rule answers." },
 	{ "MultiCertInfo", FIELD_OBJECT, .fields = multi_certificate_fields,
 	  .about = "HTTPS listeners only." },
 	{ 0 },
@@ -67,51 +73,38 @@ const struct field modify_rule_fields[] = {
 	{ "LoadBalancerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_INSTANCE },
 	{ "ListenerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_LISTENER },
 	{ "LocationId", FIELD_TEXT, FIELD_REQUIRED, .about = "The rule, loc-xxxxxxxx." },
-	{ "Url", FIELD_TEXT, .about = "As in CreateRule." },
+	{ "Url", FIELD_TEXT, .about = "As in CreateRule; another rule may not have it." },
 	SETTING_FIELDS,
 	{ "OAuth", FIELD_OBJECT, FIELD_UNSUPPORTED, .about = "it belongs to a public cloud." },
 	{ 0 },
 };
 
-static int read_domain(struct call *call, const json_t *input, const char *prefix,
-		       struct rule *rule)
+/* Domain, Domains or neither. */
+static int read_domains(struct call *call, const json_t *input, const char *prefix,
+			struct rule *rule)
 {
+	struct field_path path = field_below(prefix, "Domains");
 	const json_t *list = input_get(input, "Domains");
-	const char *domain = input_text(input, "Domain"), *name = "Domain";
-	int error;
+	const char *domain = input_text(input, "Domain");
+	struct domain_list domains = { 0 };
+	int error = 0;
 
 	if (json_array_size(list) > 0 && domain)
-		return problem_set(&call->problem, "InvalidParameter",
-				   field_below(prefix, "Domains").text,
+		return problem_set(&call->problem, "InvalidParameter", path.text,
 				   "Domain and Domains cannot both be given.");
-	if (json_array_size(list) > 1)
-		return problem_set(&call->problem, "UnsupportedOperation",
-				   field_below(prefix, "Domains").text,
-				   "Domains: several domains in one rule are not built yet; make a "
-				   "rule for each.");
-	if (json_array_size(list) == 1) {
-		domain = json_string_value(json_array_get(list, 0));
-		name = "Domains[0]";
-	}
-	if (!domain || !*domain)
-		return 0;
-	error = text_set(&rule->domain, domain);
-	if (error != 0)
-		return error;
-	domain_lower(rule->domain);
-	return validate_domain(rule->domain, field_below(prefix, name).text, &call->problem);
+	if (json_array_size(list) > 0)
+		error = domain_list_read_all(&domains, list, path.text, &call->problem);
+	else if (domain && *domain)
+		error = domain_list_read(&domains, domain, field_below(prefix, "Domain").text,
+					 &call->problem);
+	return error != 0 || domains.count == 0 ? error : rule_set_domains(rule, &domains);
 }
 
 /* Settings of other listeners' rules. */
 static int check_foreign(struct call *call, const json_t *input, const char *prefix)
 {
-	const char *target_type = input_text(input, "TargetType");
 	const char *name = NULL;
 
-	if (target_type && strcmp(target_type, "NODE") != 0)
-		return problem_set(&call->problem, "UnsupportedOperation",
-				   field_below(prefix, "TargetType").text,
-				   "TargetType: target groups are not built yet.");
 	if (json_object_size(input_get(input, "Certificate")) > 0)
 		name = "Certificate";
 	else if (json_object_size(input_get(input, "MultiCertInfo")) > 0)
@@ -132,9 +125,11 @@ int rule_read_new(struct call *call, const json_t *input, const char *prefix, st
 	rule->forward_type = FORWARD_HTTP;
 	rule->created_at = clock_wall_s();
 	health_check_defaults(&rule->health_check, PROTOCOL_HTTP);
-	error = read_domain(call, input, prefix, rule);
+	error = read_domains(call, input, prefix, rule);
 	if (error == 0)
 		error = rule_read(call, input, prefix, rule);
+	if (error == 0)
+		error = target_type_read(call, input, prefix, &rule->target_type);
 	return error == 0 ? check_foreign(call, input, prefix) : error;
 }
 

@@ -93,7 +93,7 @@ static void check_listener(const struct listener *listener)
 	enum protocol protocol = (enum protocol)listener->protocol;
 	struct problem problem = { 0 };
 	struct listener *copy = listener_new();
-	json_t *answer = answer_listener(listener);
+	json_t *answer = answer_listener(NULL, listener);
 
 	expect(copy && answer && json_object_size(answer) == 31);
 	expect(validate_layer4(&listener->layer4, protocol, "", &problem) == 0);

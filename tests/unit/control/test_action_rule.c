@@ -147,11 +147,14 @@ static void refuses_bad_rules(void **state)
 		{ "UnsupportedOperation", "ForwardType", "'ForwardType':'TRPC'" },
 		{ "InvalidParameter", "Http2", "'Http2':true" },
 		{ "InvalidParameter", "Certificate", "'Certificate':{'CertId':'x'}" },
-		{ "UnsupportedOperation", "TargetType", "'TargetType':'TARGETGROUP'" },
+		{ "UnsupportedOperation", "TargetType", "'TargetType':'TARGETGROUP-V2'" },
 		{ "UnsupportedOperation", "Quic", "'Quic':true" },
-		{ "UnsupportedOperation", "Domains", "'Domains':['a','b']" },
+		{ "InvalidParameterValue.Duplicate", "Domains[1]", "'Domains':['a','A']" },
+		{ "InvalidParameterValue.Length", "Domains[1]", "'Domains':['a','']" },
 		{ "InvalidParameter", "Domains", "'Domain':'a','Domains':['b']" },
-		{ "UnsupportedOperation", "Domain", "'Domain':'*.example'" },
+		{ "InvalidParameterValue", "Domain", "'Domain':'www.*.example'" },
+		{ "InvalidParameterValue", "Domain", "'Domain':'~^(a+)+$'" },
+		{ "InvalidParameterValue", "Domain", "'Domain':'~^\\\\D$'" },
 		{ "InvalidParameterValue", "Domains[0]", "'Domains':['_a']" },
 		{ "InvalidParameterValue", "Domain", "'Domain':'a/b'" },
 		{ "InvalidParameterValue", "HealthCheck.HttpCode",
@@ -184,8 +187,8 @@ static void refuses_bad_rules(void **state)
 		    "{" AT_LISTENER ",'Rules':[{'Url':'a'}]}", instance, listener);
 	noun_refuse("CreateRule", "InvalidParameterValue.Length", "Rules[0].Url",
 		    "{" AT_LISTENER ",'Rules':[{'Url':''}]}", instance, listener);
-	noun_refuse("CreateRule", "UnsupportedOperation", "Rules[0].Url",
-		    "{" AT_LISTENER ",'Rules':[{'Url':'~ /a'}]}", instance, listener);
+	noun_refuse("CreateRule", "InvalidParameterValue", "Rules[0].Url",
+		    "{" AT_LISTENER ",'Rules':[{'Url':'~(a'}]}", instance, listener);
 	noun_refuse("CreateRule", "InvalidParameterValue.Length", "Rules",
 		    "{" AT_LISTENER ",'Rules':[]}", instance, listener);
 }
@@ -201,9 +204,81 @@ static void url_is_unique_per_domain(void **state)
 	noun_refuse("CreateRule", "InvalidParameterValue", "Rules[1].Url",
 		    "{" AT_LISTENER ",'Rules':[{'Domain':'c','Url':'/'},{'Domain':'c','Url':'/'}]}",
 		    instance, listener);
+	noun_refuse("CreateRule", "InvalidParameterValue", "Rules[0].Url",
+		    "{" AT_LISTENER ",'Rules':[{'Domain':'b.example','Url':'^~/'}]}", instance,
+		    listener);
+	noun_refuse("CreateRule", "InvalidParameterValue", "Rules[0].Url",
+		    "{" AT_LISTENER ",'Rules':[{'Domains':['c','b.example'],'Url':'/'}]}", instance,
+		    listener);
 	noun_refuse("CreateRule", "InvalidParameter.ListenerIdNotFound", "ListenerId",
 		    "{'LoadBalancerId':'%s','ListenerId':'lbl-00000000','Rules':[{'Url':'/'}]}",
 		    instance);
+}
+
+/* 'd0','d1',... */
+static const char *domain_texts(int count)
+{
+	static char text[1024];
+	size_t size = 0;
+
+	for (int i = 0; i < count; i++)
+		size += (size_t)snprintf(text + size, sizeof(text) - size, "%s'd%d'",
+					 i > 0 ? "," : "", i);
+	return text;
+}
+
+static void has_several_domains(void **state)
+{
+	json_t *answer;
+	const json_t *rule;
+
+	noun_refuse("CreateRule", "InvalidParameterValue.Length", "Rules[0].Domains",
+		    "{" AT_LISTENER ",'Rules':[{'Url':'/','Domains':[%s]}]}", instance, listener,
+		    domain_texts(21));
+	noun_do("CreateRule", "{" AT_LISTENER ",'Rules':[{'Url':'/','Domains':[%s]}]}", instance,
+		listener, domain_texts(20));
+	noun_do("CreateRule",
+		"{" AT_LISTENER ",'Rules':[{'Url':'/','Domains':['*.B','~^c[0-9]$','A']}]}",
+		instance, listener);
+	noun_restart();
+	answer = describe();
+	rule = noun_at(answer, "Listeners.0.Rules.0");
+	assert_string_equal(noun_text(rule, "Domain"), "d0");
+	assert_string_equal(noun_text(rule, "Domains.19"), "d19");
+	assert_string_equal(noun_text(rule, "HealthCheck.HttpCheckDomain"), "d0");
+	rule = noun_at(answer, "Listeners.0.Rules.1");
+	assert_string_equal(noun_text(rule, "Domain"), "*.b");
+	assert_string_equal(noun_text(rule, "Domains.1"), "~^c[0-9]$");
+	assert_int_equal(json_array_size(noun_at(rule, "Domains")), 3);
+	assert_true(json_is_null(noun_at(rule, "HealthCheck.HttpCheckDomain")));
+	json_decref(answer);
+	expect_default("d0");
+}
+
+static void expressions_have_a_roof(void **state)
+{
+	char url[32];
+
+	for (int i = 0; i < LIMIT_PATTERNS_PER_LISTENER / 8; i++) {
+		snprintf(url, sizeof(url), "~^/%d", i);
+		noun_do("CreateRule",
+			"{" AT_LISTENER ",'Rules':[{'Url':'%s','Domains':['~a%d','~b%d','~c%d',"
+			"'~d%d','~e%d','~f%d','~g%d']}]}",
+			instance, listener, url, i, i, i, i, i, i, i);
+	}
+	noun_rule(instance, listener, "plain", "/");
+	noun_refuse("CreateRule", "LimitExceeded", "Rules[1]",
+		    "{" AT_LISTENER ",'Rules':[{'Url':'/x'},{'Url':'~x'}]}", instance, listener);
+	noun_refuse("CreateRule", "LimitExceeded", "Rules[0]",
+		    "{" AT_LISTENER ",'Rules':[{'Domain':'~x','Url':'/x'}]}", instance, listener);
+	/* A domain counts once, whatever the number of its rules. */
+	noun_do("CreateRule", "{" AT_LISTENER ",'Rules':[{'Domain':'~a0','Url':'/x'}]}", instance,
+		listener);
+	noun_refuse("ModifyDomain", "LimitExceeded", "NewDomain",
+		    "{" AT_LISTENER ",'Domain':'plain','NewDomain':'~x'}", instance, listener);
+	noun_refuse("ModifyRule", "LimitExceeded", "Url",
+		    "{" AT_LISTENER ",'LocationId':'%s','Url':'~x'}", instance, listener,
+		    noun.control.model.instances[0]->listeners[0]->rules[25]->id);
 }
 
 static void session_follows_sp_16_to_18(void **state)
@@ -279,6 +354,10 @@ static void modifies(void **state)
 	json_decref(answer);
 	noun_refuse("ModifyRule", "InvalidParameterValue", "Url",
 		    "{" AT_LISTENER ",'LocationId':'%s','Url':'/taken'}", instance, listener, id);
+	noun_refuse("ModifyRule", "InvalidParameterValue", "Url",
+		    "{" AT_LISTENER ",'LocationId':'%s','Url':'^~/taken'}", instance, listener, id);
+	noun_do("ModifyRule", "{" AT_LISTENER ",'LocationId':'%s','Url':'^~/new'}", instance,
+		listener, id);
 	noun_refuse("ModifyRule", "InvalidParameter.LocationNotFound", "LocationId",
 		    "{" AT_LISTENER ",'LocationId':'loc-00000000'}", instance, listener);
 	noun_refuse("ModifyRule", "UnsupportedOperation", "OAuth",
@@ -349,6 +428,43 @@ static void deletes(void **state)
 	assert_int_equal(noun.control.model.instances[0]->listeners[0]->rule_count, 0);
 }
 
+/* By domain a rule loses what it is at that domain; by id it goes whole. */
+static void deletes_domains(void **state)
+{
+	json_t *answer;
+
+	noun_do("CreateRule",
+		"{" AT_LISTENER ",'Rules':[{'Url':'/','Domains':['a','b','c']},"
+		"{'Url':'/2','Domain':'a'},{'Url':'/3','Domains':['a','b']}]}",
+		instance, listener);
+	noun_do("DeleteRule", "{" AT_LISTENER ",'Domain':'A','Url':'/3'}", instance, listener);
+	answer = describe();
+	assert_string_equal(noun_text(answer, "Listeners.0.Rules.2.Domain"), "b");
+	assert_int_equal(json_array_size(noun_at(answer, "Listeners.0.Rules.2.Domains")), 1);
+	json_decref(answer);
+	expect_default("a");
+	noun_refuse("DeleteRule", "InvalidParameter", "NewDefaultServerDomain",
+		    "{" AT_LISTENER ",'Domain':'a','NewDefaultServerDomain':'a'}", instance,
+		    listener);
+	noun_do("DeleteRule", "{" AT_LISTENER ",'Domain':'a','NewDefaultServerDomain':'c'}",
+		instance, listener);
+	noun_restart();
+	answer = describe();
+	assert_int_equal(json_array_size(noun_at(answer, "Listeners.0.Rules")), 2);
+	assert_string_equal(noun_text(answer, "Listeners.0.Rules.0.Domain"), "b");
+	assert_string_equal(noun_text(answer, "Listeners.0.Rules.0.Domains.1"), "c");
+	assert_true(json_is_true(noun_at(answer, "Listeners.0.Rules.0.DefaultServer")));
+	assert_true(json_is_false(noun_at(answer, "Listeners.0.Rules.1.DefaultServer")));
+	noun_do("DeleteRule", "{" AT_LISTENER ",'LocationIds':['%s']}", instance, listener,
+		noun_text(answer, "Listeners.0.Rules.0.LocationId"));
+	json_decref(answer);
+	expect_default("b");
+	noun_refuse("DeleteRule", "InvalidParameter.LocationNotFound", "Domain",
+		    "{" AT_LISTENER ",'Domain':'c'}", instance, listener);
+	noun_do("DeleteRule", "{" AT_LISTENER ",'Domain':'b'}", instance, listener);
+	assert_int_equal(noun.control.model.instances[0]->listeners[0]->rule_count, 0);
+}
+
 static void keeps_to_its_quota(void **state)
 {
 	char url[16];
@@ -371,11 +487,14 @@ int main(void)
 		NOUN_TEST(creates_with_everything),
 		NOUN_TEST(refuses_bad_rules),
 		NOUN_TEST(url_is_unique_per_domain),
+		NOUN_TEST(has_several_domains),
+		NOUN_TEST(expressions_have_a_roof),
 		NOUN_TEST(session_follows_sp_16_to_18),
 		NOUN_TEST(modifies),
 		NOUN_TEST(one_domain_is_the_default),
 		NOUN_TEST(rules_without_domain_are_the_default),
 		NOUN_TEST(deletes),
+		NOUN_TEST(deletes_domains),
 		NOUN_TEST(keeps_to_its_quota),
 	};
 
