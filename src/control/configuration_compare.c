@@ -11,6 +11,7 @@
 #include "control/health_input.h"
 #include "control/listener_input.h"
 #include "control/shared_fields.h"
+#include "model/route_text.h"
 
 #define BANDWIDTH_DEFAULT 10 /* api.md section 6 */
 
@@ -218,9 +219,10 @@ static json_t *layer4_json(const struct listener *listener)
 	return json_pack(
 		"{s:s s:i s:s s:s s:i s:i s:i s:i s:i s:b s:b s:b s:b s:s s:o* s:o*}", "Scheduler",
 		scheduler_name((enum scheduler)listener->scheduler), "SessionExpireTime",
-		(int)listener->session_expire_s, "SessionType", "NORMAL", "TargetType", "NODE",
-		"IdleConnectTimeout", (int)layer4->idle_timeout_s, "MaxConn", (int)layer4->max_conn,
-		"MaxCps", (int)layer4->max_cps, "RescheduleStartTime", layer4->reschedule_start_s,
+		(int)listener->session_expire_s, "SessionType", "NORMAL", "TargetType",
+		target_type_name((enum target_type)listener->target_type), "IdleConnectTimeout",
+		(int)layer4->idle_timeout_s, "MaxConn", (int)layer4->max_conn, "MaxCps",
+		(int)layer4->max_cps, "RescheduleStartTime", layer4->reschedule_start_s,
 		"RescheduleInterval", layer4->reschedule_interval_s, "DeregisterTargetRst",
 		layer4->resets_deregistered, "RescheduleTargetZeroWeight",
 		layer4->reschedules_zero_weight, "RescheduleUnhealthy",
@@ -245,6 +247,7 @@ static int compare_layer4(const struct plan_listener *it, struct comparison *ret
 		now = NULL;
 	}
 	listener_defaults(&defaults, checked.protocol);
+	defaults.target_type = listener->target_type; /* which TargetGroup has settled */
 	error = compare(it->input, now, layer4_json(&defaults), ret);
 	health_check_done(&defaults.health_check);
 	return error ? error : compare_check(&checked, ret, problem);
@@ -262,16 +265,18 @@ int compare_rule(const struct plan_rule *it, struct comparison *ret, struct prob
 {
 	const struct rule *rule = it->rule;
 	const struct checked checked = { it->input, (enum protocol)it->parent->listener->protocol,
-					 rule->domain, &rule->health_check };
+					 rule_host(rule), &rule->health_check };
 	/* By its URL it was found: there is nothing to modify. */
-	json_t *now = json_pack(
-		"{s:s s:i s:s s:s s:s s:b s:s s:b s:s s:{} s:{}}", "Url", rule->url,
-		"SessionExpireTime", (int)rule->session_expire_s, "CookieName",
-		*rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT, "Scheduler",
-		scheduler_name((enum scheduler)rule->scheduler), "ForwardType",
-		forward_type_name((enum forward_type)rule->forward_type), "StripCookie",
-		rule->strips_cookie, "DrainPolicy", drain_word(rule->keeps_draining), "Http2",
-		rule->has_http2, "TargetType", "NODE", "Certificate", "MultiCertInfo");
+	json_t *now =
+		json_pack("{s:s s:i s:s s:s s:s s:b s:s s:b s:s s:{} s:{}}", "Url", rule->url,
+			  "SessionExpireTime", (int)rule->session_expire_s, "CookieName",
+			  *rule->cookie_name ? rule->cookie_name : COOKIE_NAME_DEFAULT, "Scheduler",
+			  scheduler_name((enum scheduler)rule->scheduler), "ForwardType",
+			  forward_type_name((enum forward_type)rule->forward_type), "StripCookie",
+			  rule->strips_cookie, "DrainPolicy", drain_word(rule->keeps_draining),
+			  "Http2", rule->has_http2, "TargetType",
+			  target_type_name((enum target_type)rule->target_type), "Certificate",
+			  "MultiCertInfo");
 	json_t *defaults =
 		json_pack("{s:i s:s s:s s:s s:b s:s}", "SessionExpireTime", 0, "CookieName",
 			  COOKIE_NAME_DEFAULT, "Scheduler", "WRR", "ForwardType", "HTTP",

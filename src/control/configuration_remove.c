@@ -10,7 +10,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "control/configuration_group.h"
 #include "control/configuration_key.h"
+#include "control/configuration_rules.h"
 
 /* A list of the file whose members must differ. */
 struct kind {
@@ -29,18 +31,16 @@ static const struct kind instances = { "LoadBalancers", "instance", key_of_insta
 				       "InvalidParameterValue.Duplicate" };
 static const struct kind listeners = { "Listeners", "port", key_of_listener_input,
 				       "InvalidParameter.PortCheckFailed" };
-static const struct kind rules = { "Rules", "domain and URL", key_of_rule_input,
-				   "InvalidParameterValue" };
 static const struct kind targets = { "Targets", "address and port", key_of_target_input,
 				     "InvalidParameterValue.Duplicate" };
 
 /* The keys of one list of the file; `owner` is where the list's object stands. The caller ends
  * *ret_index. */
 static int index_list(struct plan *plan, const struct plan_place *owner, const struct kind *kind,
-		      const json_t *input, json_t **ret_index)
+		      const json_t *input, struct key_index **ret_index)
 {
 	const json_t *list = plan_list(input, kind->member);
-	json_t *index = json_object();
+	struct key_index *index = key_index_new();
 	size_t row, other;
 	int error = index ? 0 : -ENOMEM;
 
@@ -57,7 +57,7 @@ static int index_list(struct plan *plan, const struct plan_place *owner, const s
 		}
 	}
 	if (error)
-		json_decref(index);
+		key_index_free(index);
 	else
 		*ret_index = index;
 	return error;
@@ -113,7 +113,8 @@ static int list_target(struct plan *plan, const char *owner, const struct target
 	return plan_note(plan, "- target %s in %s", address, owner);
 }
 
-static int remove_targets(struct plan *plan, const struct plan_rule *rule, const json_t *index)
+static int remove_targets(struct plan *plan, const struct plan_rule *rule,
+			  const struct key_index *index)
 {
 	struct target **has = rule->rule ? rule->rule->targets : rule->parent->listener->targets;
 	size_t count = rule->rule ? rule->rule->target_count : rule->parent->listener->target_count;
@@ -140,14 +141,19 @@ static int check_targets(struct plan *plan, const struct plan_rule *rule)
 	struct plan_place place = plan_place_rule(rule);
 	bool is_there =
 		rule->row == PLAN_NONE ? rule->parent->listener != NULL : rule->rule != NULL;
-	json_t *index;
+	struct key_index *index;
 	int error = index_list(plan, &place, &targets, rule->input, &index);
 
 	if (error)
 		return error;
-	if (is_there)
+	error = plan_check_group(plan, rule);
+	if (!error && is_there)
+		error = plan_leave_group(plan, rule);
+	if (!error && is_there && plan_has_own_targets(rule))
 		error = remove_targets(plan, rule, index);
-	json_decref(index);
+	if (!error && is_there)
+		error = plan_set_target_type(plan, rule);
+	key_index_free(index);
 	return error;
 }
 
@@ -164,7 +170,7 @@ static int list_rule(struct plan *plan, const struct plan_listener *listener,
 }
 
 static int remove_rules(struct plan *plan, const struct plan_listener *listener,
-			const json_t *index)
+			const bool *is_named)
 {
 	const struct plan_rule whole = { .parent = listener,
 					 .row = PLAN_NONE,
@@ -174,9 +180,7 @@ static int remove_rules(struct plan *plan, const struct plan_listener *listener,
 	int error = 0;
 
 	for (size_t i = 0; !error && i < has->rule_count; i++) {
-		struct key key = key_of_rule(has->rules[i]);
-
-		if (key_find(index, &key) == KEY_NONE)
+		if (!is_named[i])
 			error = list_rule(plan, listener, has->rules[i], gone);
 	}
 	if (error) {
@@ -187,24 +191,23 @@ static int remove_rules(struct plan *plan, const struct plan_listener *listener,
 }
 
 /* The rules that stay, and what goes from each of them. */
-static int check_each_rule(struct plan *plan, const struct plan_listener *listener)
+static int check_each_rule(struct plan *plan, const struct plan_listener *listener,
+			   const struct rule_match *match)
 {
-	json_t *has = listener->listener ? key_index_rules(listener->listener) : json_object();
 	const json_t *list = plan_list(listener->input, "Rules");
-	int error = has ? 0 : -ENOMEM;
+	int error = 0;
 
 	for (size_t row = 0; !error && row < json_array_size(list); row++) {
 		struct plan_rule rule = { .parent = listener,
 					  .row = row,
-					  .input = json_array_get(list, row) };
-		struct key key = key_of_rule_input(rule.input);
-		size_t found = key_find(has, &key);
+					  .input = json_array_get(list, row),
+					  .rule = match->rules[row] };
 
-		if (found != KEY_NONE)
-			rule.rule = listener->listener->rules[found];
-		error = check_targets(plan, &rule);
+		if (rule.rule)
+			error = plan_drop_domains(plan, &rule);
+		if (!error)
+			error = check_targets(plan, &rule);
 	}
-	json_decref(has);
 	return error;
 }
 
@@ -213,20 +216,17 @@ static int check_listener(struct plan *plan, const struct plan_listener *listene
 	const struct plan_rule whole = { .parent = listener,
 					 .row = PLAN_NONE,
 					 .input = listener->input };
-	struct plan_place place = plan_place_listener(listener);
-	json_t *index;
-	int error = index_list(plan, &place, &rules, listener->input, &index);
+	struct rule_match match;
+	int error = rule_match_init(plan, listener, &match);
 
 	if (error)
 		return error;
 	if (listener->listener)
-		error = remove_rules(plan, listener, index);
-	json_decref(index);
+		error = remove_rules(plan, listener, match.is_named);
 	if (!error)
-		error = check_each_rule(plan, listener);
-	if (!error)
-		error = check_targets(plan, &whole);
-	return error;
+		error = check_each_rule(plan, listener, &match);
+	rule_match_done(&match);
+	return error ? error : check_targets(plan, &whole);
 }
 
 static int list_listener(struct plan *plan, const struct plan_instance *instance,
@@ -255,7 +255,7 @@ static int delete_listeners(struct plan *plan, const struct plan_instance *insta
 
 /* What the file does not name, and what has another protocol there: that cannot be modified. */
 static int remove_listeners(struct plan *plan, const struct plan_instance *instance,
-			    const json_t *index)
+			    const struct key_index *index)
 {
 	const json_t *list = plan_list(instance->input, "Listeners");
 	const struct instance *has = instance->instance;
@@ -280,7 +280,8 @@ static int remove_listeners(struct plan *plan, const struct plan_instance *insta
 
 static int check_each_listener(struct plan *plan, const struct plan_instance *instance)
 {
-	json_t *has = instance->instance ? key_index_listeners(instance->instance) : json_object();
+	struct key_index *has =
+		instance->instance ? key_index_listeners(instance->instance) : key_index_new();
 	const json_t *list = plan_list(instance->input, "Listeners");
 	int error = has ? 0 : -ENOMEM;
 
@@ -295,21 +296,21 @@ static int check_each_listener(struct plan *plan, const struct plan_instance *in
 			listener.listener = instance->instance->listeners[found];
 		error = check_listener(plan, &listener);
 	}
-	json_decref(has);
+	key_index_free(has);
 	return error;
 }
 
 static int check_instance(struct plan *plan, const struct plan_instance *instance)
 {
 	struct plan_place place = plan_place_instance(instance);
-	json_t *index;
+	struct key_index *index;
 	int error = index_list(plan, &place, &listeners, instance->input, &index);
 
 	if (error)
 		return error;
 	if (instance->instance)
 		error = remove_listeners(plan, instance, index);
-	json_decref(index);
+	key_index_free(index);
 	return error ? error : check_each_listener(plan, instance);
 }
 
@@ -317,12 +318,12 @@ int plan_remove(struct plan *plan, const json_t *file)
 {
 	const struct plan_place top = { 0 };
 	const json_t *list = plan_list(file, "LoadBalancers");
-	json_t *index;
+	struct key_index *index;
 	int error = index_list(plan, &top, &instances, file, &index);
 
 	if (error)
 		return error;
-	json_decref(index);
+	key_index_free(index);
 	for (size_t row = 0; !error && row < json_array_size(list); row++) {
 		struct plan_instance instance;
 
