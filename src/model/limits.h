@@ -32,7 +32,7 @@
 #define LIMIT_PATTERNS_PER_LISTENER 200	/* a request may have to try each of them */
 #define LIMIT_PATTERN_SIZE 16384	/* bytes when compiled; 200 characters take 4,000 at most */
 #define LIMIT_PATTERN_SUBJECT 2048	/* bytes of a path that is compared; docs/decisions/patterns.md */
-#define LIMIT_PATTERN_STEPS 20000	/* of one comparison; the same page */
+#define LIMIT_PATTERN_STEPS 100000	/* of one comparison: 1 ms; the same page */
 #define LIMIT_WORKERS 64		/* columns of counters; a thread per core */
 #define LIMIT_SNAPSHOT_SIZE (1u << 30)	/* offsets are 32 bits; 100,000 targets need 6 MB */
 #define LIMIT_NUMBER ((1ull << 48) - 1)	/* of a noun: tokens seal numbers into six bytes */

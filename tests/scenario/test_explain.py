@@ -153,3 +153,42 @@ def test_errors(explain, tmp_path):
     assert done.returncode == 1 and done.stderr
     for words in (["GET", "nonsense"], ["G(T", "http://a/"], ["GET", "http://a b/"]):
         assert command("explain", "--data", str(tmp_path), *words).returncode in (1, 2)
+
+
+def test_why_a_rule_answers(make_site, make_backend, explain):
+    """The domain and the URL that led there, each with its kind."""
+    one = make_backend("one")
+    site = make_site([one], Domain="*.why.example", Url="/")
+    for domain, url in (("www.why.*", "/"), ("~^n[0-9]", "/"), ("a.why.example", "~[.]gif$"),
+                        ("a.why.example", "^~/static"), ("a.why.example", "=/exact"),
+                        ("a.why.example", "~*^/x$"), ("a.why.example", "/dir/")):
+        site.add_rule([one.target], Domain=domain, Url=url)
+    for host, path, lines in (
+            ("b.why.example", "/", ("host       *.why.example: the longest", "path       /: the longest prefix")),
+            ("www.why.org", "/", ("host       www.why.*: the longest",)),
+            ("n1", "/", ("host       ~^n[0-9]: the first regular expression",)),
+            ("other", "/", ("host       *.why.example: the default domain",)),
+            ("a.why.example", "/static/x.gif", ("path       ^~/static: ", "ahead of regular expressions")),
+            ("a.why.example", "/x.gif", ("host       a.why.example: the host's own name",
+                                         "path       ~[.]gif$: the first regular expression that fits")),
+            ("a.why.example", "/X", ("path       ~*^/x$: ", "in any case")),
+            ("a.why.example", "/exact", ("path       =/exact: the path itself",)),
+            ("a.why.example", "/dir", ("path       /dir/: ", "answer     301")),
+            ("a.why.example", "/none", ("rule       none", "answer     404")),
+            ("a.why.example", "/" + "a" * 3000, ("answer     500: the regular expression ~[.]gif$",))):
+        text = good(explain(f"http://{host}:{site.port}{path}"))
+        for line in lines:
+            assert line in text, (host, path, text)
+
+
+def test_where_a_redirection_leads(make_site, make_backend, explain):
+    site = make_site([make_backend("old")], Domain="old.example", Url="/")
+    new = site.add_rule([make_backend("new").target], Domain="new.example", Url="/")
+    site.api.change("ManualRewrite", LoadBalancerId=site.load_balancer, SourceListenerId=site.listener,
+                    TargetListenerId=site.listener,
+                    RewriteInfos=[{"SourceLocationId": site.rule, "TargetLocationId": new,
+                                   "SourceDomain": "old.example", "RewriteCode": 307, "TakeUrl": True}])
+    text = good(explain(f"http://old.example:{site.port}/a?b"))
+    assert f"answer     307: to http://new.example:{site.port}/a?b, as rule {site.rule} says" in text
+    assert f"redirect   to rule {new}" in text
+    assert "target" not in text

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rule answers: domains, exact and prefix paths, the default domain, the trailing slash."""
 
+import urllib.request
+
 import pytest
 
 from lib.api import ApiError
+from lib.prometheus import Metrics
 
 
 @pytest.fixture
@@ -145,12 +148,22 @@ def test_changes_of_rules_apply_at_once(route, make_backend):
 
 
 @pytest.mark.parametrize("rule, codes", [
-    ({"Url": "~ /x"}, ("UnsupportedOperation",)),
-    ({"Url": "~* /x"}, ("UnsupportedOperation",)),
-    ({"Url": "^~ /x"}, ("UnsupportedOperation",)),
-    ({"Url": "/x", "Domain": "*.example.com"}, ("UnsupportedOperation",)),
-    ({"Url": "/x", "Domain": "www.example.*"}, ("UnsupportedOperation",)),
-    ({"Url": "/x", "Domain": "~^a.*"}, ("UnsupportedOperation",)),
+    ({"Url": "~ /x"}, ("InvalidParameterValue",)),
+    ({"Url": "^~ /x"}, ("InvalidParameterValue",)),
+    ({"Url": "~"}, ("InvalidParameterValue",)),
+    ({"Url": "~("}, ("InvalidParameterValue",)),
+    ({"Url": "~[.]php~"}, ("InvalidParameterValue",)),
+    ({"Url": "~^/(a+)+$"}, ("InvalidParameterValue",)),
+    ({"Url": "~*^/(a|A)*$"}, ("InvalidParameterValue",)),
+    ({"Url": "~(?R)"}, ("InvalidParameterValue",)),
+    ({"Url": "~(*UTF)x"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "*"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "*a.example"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "a.*.example"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "*.a.*"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "~^(a)\\1"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "~a~"}, ("InvalidParameterValue",)),
+    ({"Url": "/x", "Domain": "~A"}, ("InvalidParameterValue",)),
     ({"Url": "x"}, ("InvalidParameterValue",)),
     ({"Url": ""}, ("InvalidParameterValue", "InvalidParameterValue.Length")),
     ({"Url": "/" + "x" * 200}, ("InvalidParameterValue.Length",)),
@@ -180,3 +193,107 @@ def test_same_domain_and_url_twice_is_refused(make_site):
     rules = site.api.call("DescribeListeners", LoadBalancerId=site.load_balancer)["Listeners"][0][
         "Rules"]
     assert len(rules) == 1
+
+
+def test_order_of_domains(route):
+    """Each kind is asked before the next one, whatever the order of creation."""
+    site = route(("any", None, "/"), ("late", r"~a", "/"), ("pattern", r"~^n\d+[.]a$", "/"),
+                 ("trailing", "www.*", "/"), ("long trailing", "www.a.*", "/"),
+                 ("leading", "*.a", "/"), ("long leading", "*.b.a", "/"), ("exact", "www.b.a", "/"))
+    for host, name in (("www.b.a", "exact"), ("x.b.a", "long leading"), ("x.y.b.a", "long leading"),
+                       ("b.a", "leading"), ("X.A:80", "leading"), ("n1.a", "leading"),
+                       ("www.a.c", "long trailing"), ("www.c", "trailing"), ("www.x.y", "trailing"),
+                       ("a", "late"), ("b.example.", "late"), ("x", "any"), ("www", "any")):
+        assert who(site, host=host) == name, host
+
+
+def test_domain_patterns_are_asked_in_order_of_creation(route):
+    site = route(("one", r"~^n\d+[.]a$", "/"), ("two", r"~^n", "/"), ("three", "~[.]a$", "/x"))
+    assert who(site, host="n1.a") == "one"
+    assert who(site, host="N1.A") == "one"
+    assert who(site, host="nx.a") == "two"
+    assert who(site, "/x", host="x.a") == "three"
+    assert who(site, "/y", host="x.a") == 404
+    assert who(site, host="other") == "one"  # the first domain is the default one
+
+
+def test_order_of_urls(route):
+    """nginx's: exact, the longest prefix if it is ^~, expressions as they were made, the longest."""
+    site = route(("root", "a.example", "/"), ("gif", "a.example", "~[.]gif$"),
+                 ("nocase", "a.example", "~*^/UP/"), ("static", "a.example", "^~/static/"),
+                 ("deep", "a.example", "/static/deep/"), ("exact", "a.example", "=/x.gif"))
+    for path, name in (("/x.gif", "exact"), ("/y.gif", "gif"), ("/y.GIF", "root"),
+                       ("/up/x", "nocase"), ("/Up/x.gif", "gif"), ("/static/x.gif", "static"),
+                       ("/static/deep/x.gif", "gif"), ("/static/deep/x", "deep"),
+                       ("/y.gif?a=b", "gif"), ("/y?a.gif", "root"), ("/up", "root")):
+        assert who(site, path) == name, path
+    assert who(site, "/static/deep") == 301
+
+
+def test_several_domains_of_one_rule(make_site, make_backend):
+    hosts = ["one.example", "*.two.example", "three.*", "~^four"]
+    site = make_site([make_backend("many")], Domains=hosts, Url="/")
+    site.add_rule([make_backend("other").target], Domain="other.example", Url="/")
+    for host in ("one.example", "x.two.example", "three.org", "4four", "fourteen"):
+        assert who(site, host=host) == "many", host
+    assert who(site, host="other.example") == "other"
+
+
+def test_same_place_is_refused(route):
+    site = route(("a", "a.example", "/x"))
+    with pytest.raises(ApiError) as error:
+        site.api.call("CreateRule", **site.ids, Rules=[{"Domain": "a.example", "Url": "^~/x"}])
+    assert error.value.code == "InvalidParameterValue"
+
+
+def test_what_cannot_be_told_is_500(route):
+    """An expression that gives up: nobody else's rule answers, and it is counted."""
+    site = route(("root", "a.example", "/"), ("hard", "a.example", "~^/x*x*x*[yz]$"),
+                 ("safe", "a.example", "^~/safe/"))
+    assert who(site, "/xxxz") == "hard"
+    assert who(site, "/" + "x" * 1000) == 500
+    assert who(site, "/" + "a" * 2048) == 500
+    assert who(site, "/" + "a" * 2047) == "root"
+    assert who(site, "/safe/" + "a" * 4000) == "safe"
+    assert who(site, "/?" + "a" * 4000) == "root"
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.setia.port}/metrics") as answer:
+        metrics = Metrics(answer.read().decode())
+    assert metrics.one("setia_http_own_answers_total", listener=site.listener, cause="500_pattern") == 2
+
+
+def redirect(site, source, target, **settings):
+    site.api.change("ManualRewrite", LoadBalancerId=site.load_balancer, SourceListenerId=site.listener,
+                    TargetListenerId=site.listener,
+                    RewriteInfos=[{"SourceLocationId": source, "TargetLocationId": target, **settings}])
+
+
+@pytest.mark.parametrize("code", [301, 302, 307])
+def test_redirection(make_site, make_backend, code):
+    site = make_site([make_backend("old")], Domain="old.example", Url="/", SessionExpireTime=60)
+    new = site.add_rule([make_backend("new").target], Domain="new.example", Url="/new")
+    redirect(site, site.rule, new, SourceDomain="old.example", RewriteCode=code, TakeUrl=True)
+    base = f"http://new.example:{site.port}"
+    with site.connect() as client:
+        for path in ("/", "/a?b=c", "/a//b?http://evil.example/"):
+            got = client.get(path, host="old.example")
+            assert got.status == code and got.one("Location") == base + path
+            assert not got.all("Set-Cookie")
+        assert client.get("/new", host="new.example").text == "new"
+    site.api.change("DeleteRewrite", LoadBalancerId=site.load_balancer, SourceListenerId=site.listener,
+                    TargetListenerId=site.listener,
+                    RewriteInfos=[{"SourceLocationId": site.rule, "TargetLocationId": new}])
+    assert who(site, host="old.example") == "old"
+
+
+def test_redirection_to_the_rules_own_url(make_site, make_backend):
+    """Without TakeUrl; a target rule that stands for several hosts keeps the one that was asked for."""
+    site = make_site([make_backend("old")], Domain="x.new.example", Url="/old")
+    new = site.add_rule([make_backend("new").target], Domain="*.new.example", Url="=/new")
+    redirect(site, site.rule, new, SourceDomain="x.new.example", RewriteCode=302, TakeUrl=False)
+    got = site.fetch("/old/x?y", host="X.new.example:9")
+    assert got.status == 302
+    assert got.one("Location").lower() == f"http://x.new.example:{site.port}/new"
+    with site.connect() as client:
+        client.send("HEAD /old HTTP/1.1\r\nHost: x.new.example\r\n\r\n")
+        got = client.read(method="HEAD")
+        assert got.status == 302 and got.body == b""

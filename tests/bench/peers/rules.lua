@@ -6,7 +6,8 @@ local texts, at = {}, 0
 function init(arguments)
     local first, count = tonumber(arguments[1]), tonumber(arguments[2])
     for number = first, first + count - 1 do
-        wrk.headers["Host"] = string.format("d%d.example", math.floor(number / 2))
+        local pair = math.floor(number / 2)
+        wrk.headers["Host"] = string.format(({"d%d.example", "www.w%d.example", "t%d.example"})[pair % 3 + 1], pair)
         texts[#texts + 1] = wrk.format("GET", number % 2 == 1 and "/" or "/path/page")
     end
 end
