@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """compare.py SETIA [--cells NAME,...] [--seconds S] [--rounds N]: figures of Setia, beside HAProxy's and nginx's with the
-same small setups. Cells: requests, rules, hostile, idle (all of them by default).
+same small setups. Cells: requests, rules, hostile, idle, control (all of them by default).
 
 Slices alternate, so the figure to read is the ratio, which is taken slice by slice; tables show medians."""
 
@@ -11,6 +11,7 @@ import shutil
 import statistics
 import tempfile
 
+import control_cell
 import hostile_cell
 import idle_cell
 import rules_cell
@@ -64,7 +65,8 @@ def requests_cell(binary, work, options):
     report(peers, figures)
 
 
-CELLS = {"requests": requests_cell, "rules": rules_cell.run, "hostile": hostile_cell.run, "idle": idle_cell.run}
+CELLS = {"requests": requests_cell, "rules": rules_cell.run, "hostile": hostile_cell.run, "idle": idle_cell.run,
+         "control": control_cell.run}
 
 
 def main():
