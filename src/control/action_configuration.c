@@ -95,7 +95,7 @@ int apply_configuration(struct call *call)
 	call->wants_rollback = is_dry_run;
 	call->is_unchanged = json_array_size(plan.changes) == 0;
 	json_decref(file);
-	json_decref(plan.names);
+	key_index_free(plan.names);
 	json_decref(plan.changes);
 	return error;
 }

@@ -12,7 +12,8 @@
 /* The work on one list. Targets are collected until a call is full. */
 struct targets {
 	const struct plan_rule *rule;
-	json_t *index; /* of those bound before; new ones come behind them in the model's list */
+	/* Of those bound before; new ones come behind them in the model's list. */
+	struct key_index *index;
 	char owner[PLAN_NAME_ROOM];
 	json_t *batch;
 	size_t rows[PLAN_BATCH]; /* of the batch, in the file */
@@ -51,16 +52,14 @@ static const char *text_or(const json_t *input, const char *name, const char *ot
 }
 
 /* "10.0.0.1:80", as the model would write it. */
-static void name_target(const json_t *input, char *name, size_t room)
+static void name_target(const json_t *input, const struct key *key, char *name, size_t room)
 {
-	struct key key = key_of_target_input(input);
-
-	if (*key.text == '?')
+	if (*key->text == '?')
 		snprintf(name, room, "%s:%" PRId64,
 			 text_or(input, "EniIp", text_or(input, "InstanceId", "?")),
 			 input_integer(input, "Port", 0));
 	else
-		snprintf(name, room, "%.*s", (int)room - 1, key.text);
+		snprintf(name, room, "%.*s", (int)room - 1, key->text);
 }
 
 /* The model's list as it is now: a call that binds targets may have moved it. */
@@ -106,7 +105,7 @@ static int make_target(struct plan *plan, struct targets *targets, size_t row, c
 	if (found != KEY_NONE)
 		return change_target(plan, targets, row, input,
 				     bound_targets(targets->rule, &count)[found]);
-	name_target(input, name, sizeof(name));
+	name_target(input, &key, name, sizeof(name));
 	error = plan_note(plan, "+ target %s weight %" PRId64 " in %s", name,
 			  input_integer(input, "Weight", WEIGHT_DEFAULT), targets->owner);
 	return error ? error : add_to_batch(plan, targets, row, json_incref((json_t *)input));
@@ -145,6 +144,6 @@ int plan_make_targets(struct plan *plan, const struct plan_rule *rule)
 	if (!error)
 		error = flush_batch(plan, &targets);
 	json_decref(targets.batch);
-	json_decref(targets.index);
+	key_index_free(targets.index);
 	return error;
 }
