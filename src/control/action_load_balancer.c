@@ -12,7 +12,9 @@
 
 #include "control/actions.h"
 #include "control/call_noun.h"
+#include "control/deletion_guard.h"
 #include "control/host_address.h"
+#include "control/instance_tags.h"
 #include "control/quota.h"
 #include "control/shared_fields.h"
 #include "control/store.h"
@@ -22,9 +24,6 @@
 #define ECHOED_TEXT_MOST 64 /* characters of VpcId and SubnetId, which are only kept */
 #define PROJECT_ID_MOST (1ll << 53) /* what a client's JSON number can hold */
 #define BANDWIDTH_DEFAULT 10
-#define DELETE_TARGETS_MOST 20 /* features.md section 1, deletion guards */
-#define DELETE_WINDOW_S 300
-#define DELETE_WINDOW_MOST 30
 
 static const char *const type_words[] = { "OPEN", "INTERNAL", NULL };
 
@@ -32,14 +31,9 @@ static const struct field internet_fields[] = {
 	{ "InternetChargeType", FIELD_TEXT, FIELD_IGNORED, .about = "Nothing is charged here." },
 	{ "InternetMaxBandwidthOut", FIELD_INTEGER, .least = 1, .most = 61440,
 	  .range_code = "InvalidParameterValue.Range",
-	  .about = "Mbit/s, kept and returned; not enforced. Default 10." },
+	  .about = "Mbit/s. 10 (default), which is kept, returned and not enforced; others are "
+		   "limits, which are not built yet." },
 	{ "BandwidthpkgSubType", FIELD_TEXT, FIELD_IGNORED, .about = "Nothing is charged here." },
-	{ 0 },
-};
-
-static const struct field tag_fields[] = {
-	{ "TagKey", FIELD_TEXT, FIELD_REQUIRED, .least = 1, .most = 127 },
-	{ "TagValue", FIELD_TEXT, FIELD_REQUIRED, .most = 255 },
 	{ 0 },
 };
 
@@ -63,7 +57,7 @@ const struct field create_load_balancer_fields[] = {
 	{ "ZoneId", FIELD_TEXT, FIELD_IGNORED, .about = "One machine has no zones." },
 	{ "InternetAccessible", FIELD_OBJECT, .fields = internet_fields },
 	{ "VipIsp", FIELD_TEXT, FIELD_UNSUPPORTED, .neutral = "BGP", .about = NO_CLOUD },
-	{ "Tags", FIELD_OBJECT_LIST, .most = 20, .fields = tag_fields,
+	{ "Tags", FIELD_OBJECT_LIST, .most = LIMIT_TAGS, .fields = instance_tag_fields,
 	  .about = "At most 20, each key once." },
 	{ "Vip", FIELD_TEXT,
 	  .about = "An address of this machine, 0.0.0.0 or ::. Default: the operator's." },
@@ -168,33 +162,19 @@ static int read_vip(struct call *call, struct address *ret)
 	return 0;
 }
 
-static int read_tags(struct call *call, struct instance *instance)
+/* What would have to limit something is refused; `now` is what an instance of before has. */
+static int check_bandwidth(struct call *call, const char *member, int64_t now)
 {
-	const json_t *list = input_get(call->input, "Tags"), *row;
-	size_t count = json_array_size(list), i;
+	int64_t wanted =
+		input_integer(input_get(call->input, member), "InternetMaxBandwidthOut", now);
+	struct field_path path = field_below(member, "InternetMaxBandwidthOut");
 
-	if (count == 0)
+	if (wanted == now || wanted == BANDWIDTH_DEFAULT)
 		return 0;
-	instance->tags = calloc(count, sizeof(*instance->tags));
-	if (!instance->tags)
-		return -ENOMEM;
-	json_array_foreach((json_t *)list, i, row)
-	{
-		struct tag *tag = &instance->tags[i];
-
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(instance->tags[j].key, input_text(row, "TagKey")) == 0)
-				return problem_set(
-					&call->problem, "InvalidParameterValue.Duplicate",
-					field_path("Tags", i, "TagKey").text,
-					"Tags: the key %s is given twice.", instance->tags[j].key);
-		}
-		instance->tag_count++;
-		if (text_set(&tag->key, input_text(row, "TagKey")) != 0 ||
-		    text_set(&tag->value, input_text(row, "TagValue")) != 0)
-			return -ENOMEM;
-	}
-	return 0;
+	return problem_set(&call->problem, "UnsupportedOperation", path.text,
+			   "%s: limits of bandwidth are not built yet; leave it out, or give %d, "
+			   "which limits nothing.",
+			   path.text, BANDWIDTH_DEFAULT);
 }
 
 static int read_instance(struct call *call, const struct address *vip, struct instance *instance)
@@ -213,7 +193,8 @@ static int read_instance(struct call *call, const struct address *vip, struct in
 	if (text_set(&instance->vpc_id, vpc ? vpc : "") != 0 ||
 	    text_set(&instance->subnet_id, subnet ? subnet : "") != 0)
 		return -ENOMEM;
-	return read_tags(call, instance);
+	return tags_read(input_get(call->input, "Tags"), &instance->tags, &instance->tag_count,
+			 &call->problem);
 }
 
 /* `name` NULL: the identifier is the name too. */
@@ -265,7 +246,9 @@ int create_load_balancer(struct call *call)
 
 	if (name && validate_name(name, "LoadBalancerName", &call->problem) != 0)
 		return -EINVAL;
-	error = read_vip(call, &vip);
+	error = check_bandwidth(call, "InternetAccessible", BANDWIDTH_DEFAULT);
+	if (error == 0)
+		error = read_vip(call, &vip);
 	if (error == 0)
 		error = quota_check(quota, quota_count_instances(model, network), (size_t)number,
 				    &call->problem);
@@ -307,6 +290,8 @@ int modify_load_balancer_attributes(struct call *call)
 	if (name && validate_name(name, "LoadBalancerName", &call->problem) != 0)
 		return -EINVAL;
 	error = call_instance(call, &instance);
+	if (error == 0)
+		error = check_bandwidth(call, "InternetChargeInfo", instance->bandwidth_out);
 	if (error != 0)
 		return error;
 	if (name && name_is_used(&call->control->model, name, instance))
@@ -329,60 +314,18 @@ int modify_load_balancer_attributes(struct call *call)
 const struct field delete_load_balancer_fields[] = {
 	{ "LoadBalancerIds", FIELD_TEXT_LIST, FIELD_REQUIRED, .least = 1, .most = 20 },
 	{ "ForceDelete", FIELD_BOOLEAN,
-	  .about = "Deletes although 20 or more servers are bound. Default false." },
+	  .about = "Deletes although 20 or more servers are bound, or more than 10 Mbit/s went "
+		   "through with servers bound in the last five minutes. Default false." },
 	{ 0 },
 };
-
-static int check_deletable(struct call *call, const char *id, size_t index)
-{
-	const struct instance *instance = model_find_instance(&call->control->model, id);
-	struct field_path path = field_path("LoadBalancerIds", index, NULL);
-	size_t targets;
-
-	if (!instance)
-		return problem_set(&call->problem, "InvalidParameter.LBIdNotFound", path.text,
-				   "LoadBalancerIds: there is no instance %s.", id);
-	if (instance->is_delete_protected)
-		return problem_set(&call->problem, "FailedOperation", path.text,
-				   "Instance %s is protected against deletion; set DeleteProtect "
-				   "to false first.",
-				   id);
-	targets = instance_count_targets(instance);
-	if (targets >= DELETE_TARGETS_MOST && !input_boolean(call->input, "ForceDelete", false))
-		return problem_set(&call->problem, "FailedOperation.TargetNumCheckRisk", path.text,
-				   "Instance %s has %zu servers bound; give ForceDelete to delete "
-				   "it anyway.",
-				   id, targets);
-	return 0;
-}
-
-static int check_frequency(struct call *call, int64_t now, size_t adding)
-{
-	int64_t count;
-	int error = store_count_deletions(call->control->store, now - DELETE_WINDOW_S, &count);
-
-	if (error == 0 && count + (int64_t)adding > DELETE_WINDOW_MOST)
-		error = problem_set(&call->problem, "FailedOperation.FrequencyCheckRisk", "",
-				    "At most %d instances may be deleted within %d seconds; %d "
-				    "were.",
-				    DELETE_WINDOW_MOST, DELETE_WINDOW_S, (int)count);
-	return error;
-}
 
 int delete_load_balancer(struct call *call)
 {
 	const json_t *ids = input_get(call->input, "LoadBalancerIds"), *id;
 	int64_t now = clock_wall_s();
-	int error = 0;
+	int error = deletion_guard(call, now);
 	size_t i;
 
-	json_array_foreach((json_t *)ids, i, id)
-	{
-		error = check_deletable(call, json_string_value(id), i);
-		if (error != 0)
-			return error;
-	}
-	error = check_frequency(call, now, json_array_size(ids));
 	json_array_foreach((json_t *)ids, i, id)
 	{
 		struct instance *instance =

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "control/health_input.h"
+#include "control/instance_tags.h"
 #include "control/redirect.h"
 #include "control/shared_fields.h"
 #include "model/route_text.h"
@@ -79,19 +80,21 @@ size_t instance_count_targets(const struct instance *instance)
 	return count;
 }
 
-static json_t *answer_tags(const struct instance *instance)
+/* Takes `list` over; NULL when memory was or is out. */
+static json_t *add_flag(json_t *list, bool is_on, const char *name)
 {
-	json_t *tags = json_array();
-
-	for (size_t i = 0; i < instance->tag_count && tags; i++) {
-		if (json_array_append_new(tags,
-					  json_pack("{s:s, s:s}", "TagKey", instance->tags[i].key,
-						    "TagValue", instance->tags[i].value)) != 0) {
-			json_decref(tags);
-			tags = NULL;
-		}
+	if (list && is_on && json_array_append_new(list, json_string(name)) != 0) {
+		json_decref(list);
+		list = NULL;
 	}
-	return tags;
+	return list;
+}
+
+static json_t *answer_attributes(const struct instance *instance)
+{
+	json_t *list = add_flag(json_array(), instance->is_delete_protected, "DeleteProtect");
+
+	return add_flag(list, instance->is_stopped, "Stop");
 }
 
 static const struct constant load_balancer_constants[] = {
@@ -152,12 +155,11 @@ json_t *answer_load_balancer(const struct instance *instance, bool has_target_co
 		1, "CreateTime", answer_time(instance->created_at), "StatusTime",
 		answer_time(instance->created_at), "ProjectId", (json_int_t)instance->project_id,
 		"VpcId", instance->vpc_id, "SubnetId", instance->subnet_id, "Tags",
-		answer_tags(instance), "ChargeType", "POSTPAID_BY_HOUR", "NetworkAttributes",
-		"InternetChargeType", "InternetMaxBandwidthOut",
+		tags_answer(instance->tags, instance->tag_count), "ChargeType", "POSTPAID_BY_HOUR",
+		"NetworkAttributes", "InternetChargeType", "InternetMaxBandwidthOut",
 		(json_int_t)instance->bandwidth_out, "BandwidthpkgSubType",
 		"LoadBalancerPassToTarget", instance->passes_to_target, "AttributeFlags",
-		instance->is_delete_protected ? json_pack("[s]", "DeleteProtect") : json_array(),
-		"TargetCount",
+		answer_attributes(instance), "TargetCount",
 		has_target_count ? json_integer((json_int_t)instance_count_targets(instance))
 				 : json_null(),
 		"ConfigId", instance->custom ? instance->custom->id : "");
@@ -245,10 +247,9 @@ static const struct constant listener_constants[] = {
 static const struct constant layer7_constants[] = {
 	{ "HealthCheck", IS_NULL },          { "Scheduler", IS_NULL },
 	{ "SessionExpireTime", IS_ZERO },    { "SessionType", IS_NULL },
-	{ "DeregisterTargetRst", IS_FALSE }, { "AttrFlags", IS_EMPTY_LIST },
-	{ "IdleConnectTimeout", IS_NULL },   { "RescheduleInterval", IS_NULL },
-	{ "RescheduleStartTime", IS_NULL },  { "UdpResponses", IS_NULL },
-	{ "DrainPolicy", IS_NULL },
+	{ "DeregisterTargetRst", IS_FALSE }, { "IdleConnectTimeout", IS_NULL },
+	{ "RescheduleInterval", IS_NULL },   { "RescheduleStartTime", IS_NULL },
+	{ "UdpResponses", IS_NULL },         { "DrainPolicy", IS_NULL },
 };
 
 static const struct constant layer4_constants[] = {
@@ -272,13 +273,15 @@ static json_t *answer_rules(const struct instance *instance, const struct listen
 	return rules;
 }
 
-/* Adds what the listener has on. */
-static json_t *answer_flags(const struct layer4 *layer4)
+/* Takes `object` over; adds what the listener has on. */
+static json_t *add_flags(json_t *object, const struct listener *listener)
 {
+	const struct layer4 *layer4 = &listener->layer4; /* zeros on layer 7 */
 	const struct {
 		const char *name;
 		bool is_on;
 	} flags[] = {
+		{ "Stop", listener->is_stopped },
 		{ "ProxyProtocol", layer4->has_proxy_protocol },
 		{ "RescheduleTargetZeroWeight", layer4->reschedules_zero_weight },
 		{ "RescheduleUnhealthy", layer4->reschedules_unhealthy },
@@ -286,14 +289,13 @@ static json_t *answer_flags(const struct layer4 *layer4)
 	};
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && list; i++) {
-		if (flags[i].is_on &&
-		    json_array_append_new(list, json_string(flags[i].name)) != 0) {
-			json_decref(list);
-			list = NULL;
-		}
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		list = add_flag(list, flags[i].is_on, flags[i].name);
+	if (json_object_set_new(object, "AttrFlags", list) != 0) {
+		json_decref(object);
+		object = NULL;
 	}
-	return list;
+	return object;
 }
 
 /* What layer 4 adds; takes nothing over. */
@@ -301,15 +303,15 @@ static json_t *answer_layer4(const struct listener *listener)
 {
 	const struct layer4 *layer4 = &listener->layer4;
 	json_t *object = json_pack(
-		"{s:o, s:s, s:i, s:s, s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:s, s:o}", "HealthCheck",
+		"{s:o, s:s, s:i, s:s, s:b, s:i, s:i, s:i, s:i, s:i, s:s, s:o}", "HealthCheck",
 		health_check_answer(&listener->health_check, ""), "Scheduler",
 		scheduler_name((enum scheduler)listener->scheduler), "SessionExpireTime",
 		(int)listener->session_expire_s, "SessionType", "NORMAL", "DeregisterTargetRst",
-		layer4->resets_deregistered, "AttrFlags", answer_flags(layer4), "MaxConn",
-		(int)layer4->max_conn, "MaxCps", (int)layer4->max_cps, "IdleConnectTimeout",
-		(int)layer4->idle_timeout_s, "RescheduleStartTime", layer4->reschedule_start_s,
-		"RescheduleInterval", layer4->reschedule_interval_s, "DrainPolicy",
-		drain_word(layer4->keeps_draining), "UdpResponses",
+		layer4->resets_deregistered, "MaxConn", (int)layer4->max_conn, "MaxCps",
+		(int)layer4->max_cps, "IdleConnectTimeout", (int)layer4->idle_timeout_s,
+		"RescheduleStartTime", layer4->reschedule_start_s, "RescheduleInterval",
+		layer4->reschedule_interval_s, "DrainPolicy", drain_word(layer4->keeps_draining),
+		"UdpResponses",
 		listener->protocol == PROTOCOL_UDP ? json_integer(layer4->udp_responses)
 						   : json_null());
 
@@ -345,7 +347,7 @@ json_t *answer_listener(const struct instance *instance, const struct listener *
 	}
 	json_decref(common);
 	object = add_target_type(object, (enum target_type)listener->target_type, listener->group);
-	return ADD_CONSTANTS(object, listener_constants);
+	return add_flags(ADD_CONSTANTS(object, listener_constants), listener);
 }
 
 json_t *answer_backend(const struct target *target)

@@ -23,6 +23,7 @@
 #include "control/publish.h"
 #include "control/quota.h"
 #include "control/server.h"
+#include "control/traffic_watch.h"
 #include "process/message.h"
 #include "process/regions.h"
 
@@ -47,6 +48,7 @@ struct loop {
 	int signals;
 	uint64_t reopen_ms; /* while the store is not open */
 	uint64_t stop_ms;
+	uint64_t traffic_ms; /* the watch's next turn */
 	bool is_damaged; /* then only another file, or REOPEN_DAMAGED_MS, is worth a try */
 	uint64_t look; /* the damaged file's, see control_look */
 	uint64_t reopen_damaged_ms;
@@ -181,6 +183,7 @@ static void take_regions(struct loop *loop, const struct message *message)
 		log_event(LOG_LEVEL_ERROR, "regions_not_opened", "error", log_errno(error), NULL);
 		return;
 	}
+	traffic_watch_free(loop->control.traffic_watch);
 	regions_close(loop->control.regions);
 	loop->control.regions = regions;
 }
@@ -278,6 +281,7 @@ static int timeout_ms(const struct loop *loop)
 		timeout = sooner(timeout, until(loop->reopen_ms));
 	if (loop->state == LOOP_STOPPING)
 		timeout = sooner(timeout, until(loop->stop_ms));
+	timeout = sooner(timeout, until(loop->traffic_ms));
 	return clock_is_shifted() ? sooner(timeout, SHIFTED_WAIT_MS) : timeout;
 }
 
@@ -301,6 +305,8 @@ static void turn(struct loop *loop)
 	apply_config(loop);
 	if (loop->control.publisher)
 		publisher_turn(loop->control.publisher);
+	loop->traffic_ms = traffic_watch_turn(loop->control.traffic_watch, &loop->control.model,
+					      loop->control.regions, clock_boot_ms());
 	if (loop->state == LOOP_STOPPING &&
 	    (!server_is_busy(loop->server) || clock_boot_ms() >= loop->stop_ms))
 		loop->state = LOOP_ENDED;
@@ -320,6 +326,9 @@ static int loop_open(struct loop *loop, const struct run_options *options)
 	loop->signals = signals_open();
 	if (loop->signals < 0)
 		return -errno;
+	loop->control.traffic_watch = traffic_watch_new();
+	if (!loop->control.traffic_watch)
+		return -ENOMEM;
 	quota_use(&options->quotas);
 	read_anchor(&loop->control);
 	error = metrics_token_make(options->data);

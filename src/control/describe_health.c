@@ -9,8 +9,8 @@
 #include "control/answer.h"
 #include "control/call_noun.h"
 #include "control/shared_fields.h"
+#include "control/target_health.h"
 #include "control/target_owner.h"
-#include "process/regions.h"
 
 #define ABOUT_HEALTH                                                                             \
 	"HealthStatusDetail is Unknown until the first checks passed or failed (HealthStatus "   \
@@ -25,28 +25,6 @@ const struct field describe_target_health_fields[] = {
 	  .about = "Unknown ones are left out, and so are listeners without rules." },
 	{ 0 },
 };
-
-/* Another number in the slot: the traffic process has not met this target yet. */
-static enum health_state state_of(const struct regions *regions, const struct target *target,
-				  const struct health_check *check)
-{
-	const struct region_health *row;
-	unsigned state;
-
-	if (!check->is_on)
-		return HEALTH_CLOSE;
-	if (!regions || target->slot >= LIMIT_TARGETS)
-		return HEALTH_UNKNOWN;
-	row = &regions->health[target->slot];
-	if (atomic_load_explicit(&row->number, memory_order_acquire) != target->number)
-		return HEALTH_UNKNOWN;
-	state = atomic_load_explicit(&row->state, memory_order_acquire);
-	/* The slot may have got another owner between the two reads. */
-	if (atomic_load_explicit(&row->number, memory_order_relaxed) != target->number)
-		return HEALTH_UNKNOWN;
-	return state == HEALTH_ALIVE || state == HEALTH_DEAD ? (enum health_state)state
-							     : HEALTH_UNKNOWN;
-}
 
 static json_t *answer_health(const struct target *target, const struct target_group *group,
 			     enum health_state state)
@@ -68,14 +46,12 @@ static int append_health(json_t *rules, const struct target_owner *owner,
 			 const struct regions *regions)
 {
 	const struct rule *rule = owner->rule;
-	const struct health_check *check =
-		rule ? &rule->health_check : &owner->listener->health_check;
 	json_t *list = json_array();
 	size_t count;
 	struct target *const *targets = owner_targets(owner, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		enum health_state state = state_of(regions, targets[i], check);
+		enum health_state state = target_health(regions, owner, targets[i]);
 
 		if (json_array_append_new(
 			    list, answer_health(targets[i], owner_group(owner), state)) != 0) {

@@ -6,6 +6,7 @@
 
 #include "control/actions.h"
 #include "control/answer.h"
+#include "control/instance_filter.h"
 #include "control/shared_fields.h"
 
 #define LIMIT_DEFAULT 20
@@ -60,61 +61,6 @@ static bool has_text(const json_t *input, const char *name)
 	return text && *text;
 }
 
-/* An absent or empty needle is in everything. */
-static bool contains(const char *text, const char *needle)
-{
-	return !needle || strstr(text, needle) != NULL;
-}
-
-static bool have_ip(struct target *const *targets, size_t count, const json_t *ips)
-{
-	char ip[ADDRESS_IP_TEXT_SIZE];
-
-	for (size_t i = 0; i < count; i++) {
-		address_format_ip(&targets[i]->address, ip);
-		if (filter_passes(ips, ip))
-			return true;
-	}
-	return false;
-}
-
-static bool listener_has_ip(const struct listener *listener, const json_t *ips)
-{
-	if (have_ip(listener->targets, listener->target_count, ips))
-		return true;
-	for (size_t i = 0; i < listener->rule_count; i++) {
-		if (have_ip(listener->rules[i]->targets, listener->rules[i]->target_count, ips))
-			return true;
-	}
-	return false;
-}
-
-static bool backends_pass(const struct instance *instance, const json_t *ips)
-{
-	for (size_t i = 0; i < instance->listener_count && json_array_size(ips) > 0; i++) {
-		if (listener_has_ip(instance->listeners[i], ips))
-			return true;
-	}
-	return json_array_size(ips) == 0;
-}
-
-/* tag-key: some tag has one of the keys; tag:KEY: that tag has one of the values. */
-static bool tag_filter_passes(const struct instance *instance, const json_t *filter)
-{
-	const char *name = input_text(filter, "Name");
-	const json_t *values = input_get(filter, "Values");
-	const char *key = strncmp(name, "tag:", 4) == 0 ? name + 4 : NULL;
-
-	for (size_t i = 0; i < instance->tag_count; i++) {
-		const struct tag *tag = &instance->tags[i];
-
-		if (key ? strcmp(tag->key, key) == 0 && filter_passes(values, tag->value)
-			: filter_passes(values, tag->key))
-			return true;
-	}
-	return false;
-}
-
 static bool filters_pass(const struct instance *instance, const json_t *input)
 {
 	const json_t *filter;
@@ -137,17 +83,19 @@ static bool filters_pass(const struct instance *instance, const json_t *input)
 
 static bool search_passes(const struct instance *instance, const char *vip, const char *key)
 {
-	return contains(instance->name, key) || contains(vip, key) || contains(instance->id, key);
+	return text_contains(instance->name, key) || text_contains(vip, key) ||
+	       text_contains(instance->id, key);
 }
 
 static bool texts_pass(const struct instance *instance, const json_t *input)
 {
+	const json_t *vips = input_get(input, "LoadBalancerVips");
 	char vip[ADDRESS_IP_TEXT_SIZE];
 
 	address_format_ip(&instance->vip, vip);
 	return list_passes(input, "LoadBalancerIds", instance->id) &&
-	       list_passes(input, "LoadBalancerVips", vip) &&
-	       contains(instance->name, input_text(input, "LoadBalancerName")) &&
+	       (json_array_size(vips) == 0 || ip_passes(vips, &instance->vip)) &&
+	       text_contains(instance->name, input_text(input, "LoadBalancerName")) &&
 	       search_passes(instance, vip, input_text(input, "SearchKey")) &&
 	       (!has_text(input, "VpcId") ||
 		strcmp(instance->vpc_id, input_text(input, "VpcId")) == 0);
@@ -169,7 +117,7 @@ static bool passes(const struct instance *instance, const json_t *input)
 	if (with_targets >= 0 && (instance_count_targets(instance) > 0) != (with_targets == 1))
 		return false;
 	return texts_pass(instance, input) &&
-	       backends_pass(instance, input_get(input, "BackendPrivateIps")) &&
+	       instance_has_target_ip(instance, input_get(input, "BackendPrivateIps")) &&
 	       filters_pass(instance, input);
 }
 

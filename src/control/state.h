@@ -14,6 +14,7 @@ struct store; /* control/store.h */
 struct keyring; /* control/credential.h: API keys */
 struct publisher; /* control/publish.h */
 struct regions; /* process/regions.h */
+struct traffic_watch; /* control/traffic_watch.h */
 
 struct control {
 	const struct run_options *options;
@@ -24,6 +25,7 @@ struct control {
 	struct publisher *publisher;
 	/* What traffic counts and knows, mapped for reading; NULL until the keeper sent it. */
 	const struct regions *regions;
+	struct traffic_watch *traffic_watch; /* NULL: nobody watches (tests) */
 	int channel;
 };
 

@@ -49,7 +49,7 @@ static void creates_with_everything(void **state)
 		"'SubnetId':'net-1','ProjectId':7,'AddressIPVersion':'ipv4','Number':2,"
 		"'Vip':'127.0.0.9','ZoneId':'z','SlaType':'s','VipIsp':'BGP','MasterZoneId':'',"
 		"'Tags':[{'TagKey':'stage','TagValue':'test'}],"
-		"'InternetAccessible':{'InternetMaxBandwidthOut':61440},"
+		"'InternetAccessible':{'InternetMaxBandwidthOut':10},"
 		"'LoadBalancerPassToTarget':true}");
 	json_t *all;
 
@@ -95,6 +95,8 @@ static void refuses_bad_creates(void **state)
 		{ "InvalidParameterValue", "AddressIPVersion", "'AddressIPVersion':'V4'" },
 		{ "InvalidParameterValue.Range", "InternetAccessible.InternetMaxBandwidthOut",
 		  "'InternetAccessible':{'InternetMaxBandwidthOut':61441}" },
+		{ "UnsupportedOperation", "InternetAccessible.InternetMaxBandwidthOut",
+		  "'InternetAccessible':{'InternetMaxBandwidthOut':11}" },
 		{ "InvalidParameterValue.Duplicate", "Tags[1].TagKey",
 		  "'Tags':[{'TagKey':'a','TagValue':'1'},{'TagKey':'a','TagValue':'2'}]" },
 		{ "MissingParameter", "Tags[0].TagValue", "'Tags':[{'TagKey':'a'}]" },
@@ -203,7 +205,7 @@ static void modifies(void **state)
 	answer = noun_call(
 		"ModifyLoadBalancerAttributes",
 		"{'LoadBalancerId':'%s','LoadBalancerName':'n\xc3\xa4me','DeleteProtect':true,"
-		"'InternetChargeInfo':{'InternetMaxBandwidthOut':20}}",
+		"'InternetChargeInfo':{'InternetMaxBandwidthOut':10}}",
 		id);
 	assert_true(json_is_null(noun_at(answer, "DealName")));
 	json_decref(answer);
@@ -218,6 +220,14 @@ static void modifies(void **state)
 		    "{'LoadBalancerId':'%s','LoadBalancerName':'taken'}", id);
 	noun_refuse("ModifyLoadBalancerAttributes", "InvalidParameter.LBIdNotFound",
 		    "LoadBalancerId", "{'LoadBalancerId':'lb-00000000'}");
+	noun_refuse("ModifyLoadBalancerAttributes", "UnsupportedOperation",
+		    "InternetChargeInfo.InternetMaxBandwidthOut",
+		    "{'LoadBalancerId':'%s','InternetChargeInfo':{'InternetMaxBandwidthOut':20}}",
+		    id);
+	/* What a database of before has stays as it is. */
+	noun.control.model.instances[0]->bandwidth_out = 100;
+	noun_do("ModifyLoadBalancerAttributes",
+		"{'LoadBalancerId':'%s','InternetChargeInfo':{'InternetMaxBandwidthOut':100}}", id);
 	noun_refuse("ModifyLoadBalancerAttributes", "UnsupportedOperation", "SwitchFlag",
 		    "{'LoadBalancerId':'%s','SwitchFlag':1}", id);
 }
