@@ -201,6 +201,9 @@ static enum step input_look(struct connection *connection)
 	size = http_head_scan(buffer_at(input), buffer_used(input), &connection->scan);
 	if (size < 0)
 		return answer_send(connection, CAUSE_BAD_HEAD);
+	/* Whole, but read into a buffer with room for more. */
+	if ((unsigned)size > HTTP_HEAD_MOST)
+		return answer_send(connection, CAUSE_HEAD_SIZE);
 	if (!size) {
 		if (buffer_used(input) < HTTP_HEAD_MOST)
 			return STEP_WAIT;
