@@ -47,7 +47,7 @@ struct metrics_family {
 	const char *name, *help;
 	enum metrics_type type;
 	unsigned protocols; /* of the listener */
-	struct metrics_line lines[26];
+	struct metrics_line lines[28];
 };
 
 struct metrics_table {
