@@ -165,10 +165,46 @@ static void test_cases(void **state)
 	}
 }
 
+/* A body that was read before: nobody is asked for a 100, and chunks leave no word. */
+static void test_whole_body(void **state)
+{
+	static const char *const heads[][2] = {
+		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+		  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" },
+		{ "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTrailer: X\r\n"
+		  "Transfer-Encoding: chunked\r\nA: b\r\n\r\n",
+		  "POST / HTTP/1.1\r\nHost: a\r\nA: b\r\n" },
+	};
+	const struct http_request_edit edit = {
+		.client_ip = BYTES_LITERAL("1.2.3.4"),
+		.proto = BYTES_LITERAL("http"),
+		.port = BYTES_LITERAL("80"),
+		.host = BYTES_LITERAL("b"),
+		.keeps_connection = true,
+		.has_whole_body = true,
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct http_request request;
+		char out[512];
+		int size;
+
+		assert_int_equal(http_request_parse(heads[i][0], strlen(heads[i][0]), &request), 0);
+		size = http_request_edit(heads[i][0], &request, &edit, out, sizeof(out) - 1);
+		assert_true(size > 0);
+		out[size] = 0;
+		assert_memory_equal(out, heads[i][1], strlen(heads[i][1]));
+		assert_null(strstr(out, "chunked"));
+		assert_null(strstr(out, "Trailer"));
+		assert_null(strstr(out, "Expect"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_whole_body),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
