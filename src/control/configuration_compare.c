@@ -43,22 +43,6 @@ static int compare(const json_t *input, json_t *now, json_t *defaults, struct co
 	return 0;
 }
 
-static json_t *tags_json(const struct instance *instance)
-{
-	json_t *tags = json_array();
-
-	for (size_t i = 0; tags && i < instance->tag_count; i++) {
-		const struct tag *tag = &instance->tags[i];
-
-		if (json_array_append_new(tags, json_pack("{s:s s:s}", "TagKey", tag->key,
-							  "TagValue", tag->value))) {
-			json_decref(tags);
-			return NULL;
-		}
-	}
-	return tags;
-}
-
 /* In the file's own spelling when it means the same; an empty text asks for nothing. */
 static const char *like(const json_t *input, const char *name, const char *now)
 {
@@ -93,16 +77,15 @@ int compare_instance(const struct plan_instance *it, struct comparison *ret)
 	const json_t *internet = input_get(it->input, "InternetAccessible");
 	char vip[ADDRESS_IP_TEXT_SIZE];
 	const char *version = instance->vip.family == ADDRESS_IPV6 ? "IPv6FullChain" : "IPV4";
-	json_t *now = json_pack(
-		"{s:s s:b s:b s:o s:s s:s s:s s:s s:s s:I s:o s:i}", "LoadBalancerName",
-		instance->name, "DeleteProtect", instance->is_delete_protected,
-		"LoadBalancerPassToTarget", instance->passes_to_target, "InternetAccessible",
-		internet_json(instance->bandwidth_out), "LoadBalancerType",
-		network_name((enum network)instance->network), "Vip",
-		vip_like(it->input, &instance->vip, vip), "AddressIPVersion",
-		like(it->input, "AddressIPVersion", version), "VpcId", instance->vpc_id, "SubnetId",
-		instance->subnet_id, "ProjectId", (json_int_t)instance->project_id, "Tags",
-		tags_json(instance), "Forward", 1);
+	json_t *now = json_pack("{s:s s:b s:b s:o s:s s:s s:s s:s s:s s:I s:i}", "LoadBalancerName",
+				instance->name, "DeleteProtect", instance->is_delete_protected,
+				"LoadBalancerPassToTarget", instance->passes_to_target,
+				"InternetAccessible", internet_json(instance->bandwidth_out),
+				"LoadBalancerType", network_name((enum network)instance->network),
+				"Vip", vip_like(it->input, &instance->vip, vip), "AddressIPVersion",
+				like(it->input, "AddressIPVersion", version), "VpcId",
+				instance->vpc_id, "SubnetId", instance->subnet_id, "ProjectId",
+				(json_int_t)instance->project_id, "Forward", 1);
 	int error = compare(
 		it->input, now,
 		json_pack("{s:b s:b}", "DeleteProtect", 0, "LoadBalancerPassToTarget", 0), ret);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/actions.h"
+#include "control/configuration_instance.h"
 #include "control/configuration_rules.h"
 
 #define FIELDS_ROOM 64 /* the largest of the API's tables has 37 */
@@ -108,6 +109,11 @@ static void build_rules(const struct field *target_fields)
 	add(&rule_table, &group_name);
 }
 
+static const struct field stopped = {
+	"Stopped", FIELD_BOOLEAN,
+	.about = "true: it serves nobody until it is false or left out again."
+};
+
 static void build_listeners(const struct field *target_fields)
 {
 	static const char *const without[] = { "LoadBalancerId", "Ports", "ListenerNames", NULL };
@@ -117,6 +123,7 @@ static void build_listeners(const struct field *target_fields)
 	port->type = FIELD_INTEGER;
 	add(&listener_table, field_find(modify_listener_fields, "ListenerName"));
 	add_all(&listener_table, create_listener_fields, without);
+	add(&listener_table, &stopped);
 	add_list(&listener_table, "Rules", rule_table.fields,
 		 "The forwarding rules of an HTTP listener.");
 	add_list(&listener_table, "Targets", target_fields, "The servers of a layer-4 listener.");
@@ -143,6 +150,11 @@ static void build_instances(void)
 				.type = FIELD_TEXT,
 				.most = LIMIT_CUSTOM_CONTENT,
 				.about = "The text of a custom configuration of its own." };
+	add(&instance_table, &stopped);
+	add(&instance_table, &(struct field){ .name = "AccessControl",
+					      .type = FIELD_OBJECT,
+					      .fields = configuration_access_fields,
+					      .about = "Who may connect." });
 	add_list(&instance_table, "Listeners", listener_table.fields,
 		 "Its listeners; others are deleted.");
 }

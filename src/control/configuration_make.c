@@ -16,6 +16,7 @@
 #include "control/call_noun.h"
 #include "control/configuration_compare.h"
 #include "control/configuration_group.h"
+#include "control/configuration_instance.h"
 #include "control/configuration_key.h"
 #include "control/configuration_rules.h"
 #include "control/store.h"
@@ -254,7 +255,8 @@ static int set_default_domain(struct plan *plan, const struct plan_listener *it,
 
 static int make_new_listener(struct plan *plan, struct plan_listener *it, const char *what)
 {
-	static const char *const renamed[] = { "Port", "ListenerName", "Rules", "Targets", NULL };
+	static const char *const renamed[] = { "Port",  "ListenerName", "Stopped",
+					       "Rules", "Targets",      NULL };
 	struct plan_place place = plan_place_listener(it);
 	struct instance *instance = it->parent->instance;
 	const char *name = input_text(it->input, "ListenerName");
@@ -385,7 +387,8 @@ static int set_protection(struct plan *plan, const struct plan_instance *it)
 
 static int make_new_instance(struct plan *plan, struct plan_instance *it, const char *what)
 {
-	static const char *const other[] = { "Listeners", "DeleteProtect", "CustomConfig", NULL };
+	static const char *const other[] = { "Listeners", "DeleteProtect", "CustomConfig",
+					     "Stopped",   "AccessControl", NULL };
 	struct plan_place place = plan_place_instance(it);
 	json_t *input = input_without(it->input, other);
 	char id[LIMIT_ID];
@@ -444,16 +447,20 @@ static int make_listeners(struct plan *plan, const struct plan_instance *it)
 
 static int make_instance(struct plan *plan, struct plan_instance *it)
 {
+	bool is_new = !it->instance;
 	char what[PLAN_NAME_ROOM];
 	int error;
 
 	snprintf(what, sizeof(what), "instance %s", input_text(it->input, "LoadBalancerName"));
-	error = it->instance ? modify_old_instance(plan, it, what)
-			     : make_new_instance(plan, it, what);
+	error = is_new ? make_new_instance(plan, it, what) : modify_old_instance(plan, it, what);
+	if (!error)
+		error = plan_make_settings(plan, it, is_new);
 	if (!error)
 		error = plan_make_custom(plan, it);
 	if (!error)
 		error = make_listeners(plan, it);
+	if (!error)
+		error = plan_make_stops(plan, it);
 	return error ? error : plan_make_redirects(plan, it);
 }
 

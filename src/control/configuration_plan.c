@@ -87,6 +87,8 @@ static const struct {
 	{ "RewriteInfos[0].TakeUrl", "Redirect.TakeUrl" },
 	{ "RewriteInfos[0].SourceLocationId", "Redirect" },
 	{ "RewriteInfos[0].TargetLocationId", "Redirect" },
+	{ "Allow", "AccessControl.Allow" },
+	{ "Deny", "AccessControl.Deny" },
 	{ "UconfigId", NULL },
 	{ "ConfigName", NULL },
 	{ "ConfigContent", "CustomConfig" },

@@ -74,7 +74,7 @@ static const char whole[] =
 	"- LoadBalancerName: inner\n"
 	"  LoadBalancerType: INTERNAL\n"
 	"  AddressIPVersion: ipv6fullchain\n"
-	"  InternetAccessible: {InternetMaxBandwidthOut: 50, InternetChargeType: X}\n"
+	"  InternetAccessible: {InternetMaxBandwidthOut: 10, InternetChargeType: X}\n"
 	"  Tags: [{TagKey: a, TagValue: b}]\n";
 
 static const char whole_changes[] =
@@ -112,7 +112,7 @@ static void test_make(void **state)
 	assert_int_equal(rule->targets[1]->weight, 20);
 	assert_string_equal(rule->targets[1]->tag, "blue");
 	assert_true(web->listeners[0]->rules[1]->strips_cookie);
-	assert_int_equal(find(fixture, "inner")->bandwidth_out, 50);
+	assert_int_equal(find(fixture, "inner")->bandwidth_out, 10);
 	/* Twice is once. */
 	apply(fixture, whole, "");
 	apply(fixture, whole, "");
@@ -196,7 +196,8 @@ static void test_edits(void **state)
 		{ "DeleteProtect: true", "DeleteProtect: false",
 		  "~ instance web: DeleteProtect true -> false\n" },
 		{ "  DeleteProtect: true\n", "", "~ instance web: DeleteProtect true -> false\n" },
-		{ "InternetMaxBandwidthOut: 50, ", "", "~ instance inner: InternetAccessible\n" },
+		{ "TagValue: b", "TagValue: c", "~ instance inner: Tags\n" },
+		{ "  Tags: [{TagKey: a, TagValue: b}]\n", "", "~ instance inner: Tags\n" },
 		{ "ListenerName: front", "ListenerName: back",
 		  "~ listener HTTP:8080 in web: ListenerName front -> back\n" },
 		{ ", KeepaliveEnable: 0", "",
@@ -394,8 +395,9 @@ static void test_refused_changes(void **state)
 		  "f.yaml:25: " },
 		{ "AddressIPVersion: ipv6fullchain", "AddressIPVersion: IPV4", "InvalidParameter",
 		  "f.yaml:26: " },
-		{ "TagValue: b", "TagValue: c", "InvalidParameter",
-		  "f.yaml:28: LoadBalancers[1].Tags: Tags cannot be changed once it exists." },
+		{ "InternetMaxBandwidthOut: 10", "InternetMaxBandwidthOut: 50",
+		  "UnsupportedOperation",
+		  "f.yaml:27: LoadBalancers[1].InternetAccessible.InternetMaxBandwidthOut: " },
 		{ "SessionExpireTime: 1000", "SessionExpireTime: 5", "InvalidParameterValue",
 		  "f.yaml:12: LoadBalancers[0].Listeners[0].Rules[0].SessionExpireTime" },
 		{ "Url: =/exact", "Url: =/exact\n      TargetType: TARGETGROUP-V2",

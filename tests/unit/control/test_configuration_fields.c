@@ -77,11 +77,15 @@ static void expect_all(const struct field *fields, const struct comparison *comp
 
 static void test_nothing_is_passed_over(void **state)
 {
-	static const char *const of_instance[] = { "LoadBalancerName", "Listeners", "CustomConfig", NULL };
-	static const char *const of_listener[] = { "Protocol", "Port",        "Rules",
-						   "Targets",  "TargetGroup", NULL };
-	static const char *const of_rule[] = { "Domain",  "Domains",     "Url", "DefaultServer",
-					       "Targets", "TargetGroup", NULL };
+	static const char *const of_instance[] = {
+		"LoadBalancerName", "Listeners", "CustomConfig", "Tags", "Stopped",
+		"AccessControl",    NULL
+	};
+	static const char *const of_listener[] = { "Protocol",    "Port",    "Rules", "Targets",
+						   "TargetGroup", "Stopped", NULL };
+	static const char *const of_rule[] = { "Domain",        "Domains",  "Url",
+					       "DefaultServer", "Redirect", "Targets",
+					       "TargetGroup",   NULL };
 	struct fixture *fixture = *state;
 	json_t *nothing = json_object();
 	struct problem problem = { 0 };
