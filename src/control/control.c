@@ -183,7 +183,6 @@ static void take_regions(struct loop *loop, const struct message *message)
 		log_event(LOG_LEVEL_ERROR, "regions_not_opened", "error", log_errno(error), NULL);
 		return;
 	}
-	traffic_watch_free(loop->control.traffic_watch);
 	regions_close(loop->control.regions);
 	loop->control.regions = regions;
 }
@@ -350,6 +349,7 @@ static void loop_close(struct loop *loop)
 	server_close(loop->server);
 	control_close(&loop->control);
 	api_free(loop->api);
+	traffic_watch_free(loop->control.traffic_watch);
 	regions_close(loop->control.regions);
 	if (loop->config >= 0)
 		close(loop->config);
