@@ -20,6 +20,7 @@
 #include "command/explain_route.h"
 #include "http/cookie.h"
 #include "http/h1.h"
+#include "model/access_ranges.h"
 #include "model/words.h"
 
 static const char usage[] =
@@ -273,6 +274,30 @@ static void explain_opening(const char *what, const struct explain_options *opti
 	explain_print_listener(stdout, snapshot, listener);
 }
 
+/* What the instance's lists say of the client; false: it goes no further. */
+static bool explain_admission(const struct explain_options *options,
+			      const struct snapshot *snapshot,
+			      const struct snapshot_listener *listener)
+{
+	const struct snapshot_access *access = &snapshot->instances[listener->instance].access;
+	struct address client;
+
+	if (!access_has_lists(access))
+		return true;
+	if (!options->from || address_parse_ip(bytes_of(options->from), &client) != 0) {
+		printf("access     its instance has lists of networks; --from tells what they say\n");
+		return true;
+	}
+	if (access_admits(snapshot, access, &client)) {
+		printf("access     allowed by the lists of its instance\n");
+		return true;
+	}
+	printf("access     denied by the lists of its instance: %s\n",
+	       listener->protocol == PROTOCOL_UDP ? "the datagram is dropped"
+						  : "the connection is reset");
+	return false;
+}
+
 static int explain_head(const struct explain_options *options, const struct snapshot *snapshot,
 			const struct snapshot_listener *listener, const char *head, size_t size)
 {
@@ -310,7 +335,9 @@ static int explain_http(const struct explain_options *options, const struct snap
 		return explain_complain("request", error == -EINVAL ? "it holds a control character"
 								    : strerror(-error));
 	explain_opening("request", options, snapshot, listener);
-	code = explain_head(options, snapshot, listener, head, size);
+	code = explain_admission(options, snapshot, listener)
+		       ? explain_head(options, snapshot, listener, head, size)
+		       : COMMAND_DONE;
 	free(head);
 	return code;
 }
@@ -332,7 +359,8 @@ static int explain_run(const struct explain_options *options, const struct snaps
 		return explain_http(options, snapshot, listener);
 	explain_opening(protocol == PROTOCOL_TCP ? "connection" : "flow", options, snapshot,
 			listener);
-	explain_print_layer4(stdout, snapshot, listener, options->from);
+	if (explain_admission(options, snapshot, listener))
+		explain_print_layer4(stdout, snapshot, listener, options->from);
 	return COMMAND_DONE;
 }
 

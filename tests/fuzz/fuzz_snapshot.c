@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "model/access_ranges.h"
 #include "model/redirect.h"
 #include "model/route.h"
 #include "model/snapshot.h"
@@ -77,6 +78,38 @@ static void use_routes(const struct route_map *map, const struct snapshot_listen
 			if (route.kind != ROUTE_RULE || route.rule != path->rule)
 				abort();
 		}
+	}
+}
+
+static bool run_has(const struct snapshot *snapshot, struct snapshot_run run,
+		    const struct address *client)
+{
+	for (uint32_t row = run.first; row < run.first + run.count; row++) {
+		if (memcmp(snapshot->ranges[row].first, client->ip, 16) <= 0 &&
+		    memcmp(client->ip, snapshot->ranges[row].last, 16) <= 0)
+			return true;
+	}
+	return false;
+}
+
+/* Next to a look at every range; the ends of ranges are where mistakes are. */
+static void use_access(const struct snapshot *snapshot, const struct snapshot_access *access)
+{
+	uint32_t first = access->allow_ipv4.first;
+	uint32_t end = access->deny_ipv6.first + access->deny_ipv6.count;
+
+	for (uint32_t row = first; row < end && row < first + 16; row++) {
+		struct address client = { .family = row % 2 ? ADDRESS_IPV4 : ADDRESS_IPV6 };
+		bool is_ipv4 = client.family == ADDRESS_IPV4, is_denied, is_allowed;
+
+		memcpy(client.ip, snapshot->ranges[row].last, is_ipv4 ? 4 : 16);
+		is_denied =
+			run_has(snapshot, is_ipv4 ? access->deny_ipv4 : access->deny_ipv6, &client);
+		is_allowed = run_has(snapshot, is_ipv4 ? access->allow_ipv4 : access->allow_ipv6,
+				     &client) ||
+			     access->allow_ipv4.count + access->allow_ipv6.count == 0;
+		if (access_admits(snapshot, access, &client) != (is_allowed && !is_denied))
+			abort();
 	}
 }
 
@@ -185,6 +218,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* What the checker lets through, PCRE2 compiles. */
 		if (pattern_set_init(&patterns, &snapshot, &no_patterns, &no_snapshot, why) < 0)
 			abort();
+		for (uint32_t i = 0; i < snapshot.instance_count; i++)
+			use_access(&snapshot, &snapshot.instances[i].access);
 		for (uint32_t i = 0; i < snapshot.listener_count; i++) {
 			use_listener(&snapshot, &snapshot.listeners[i]);
 			use_routes(&map, &snapshot.listeners[i]);

@@ -236,6 +236,11 @@ def test_http_by_source(site):
     assert counted(site.setia, site.listener, "access_denied") == 5
     said = [line for line in site.setia.log().splitlines() if "access_denied" in line]
     assert 1 <= len(said) <= 2 * site.setia.workers, said
+    for source, word in (("127.0.0.9", "denied"), ("127.0.0.1", "allowed")):
+        told = command("explain", "--data", site.setia.data, "--from", source, "GET",
+                       f"http://127.0.0.1:{site.port}/").stdout
+        assert f"access     {word} by the lists of its instance" in told
+        assert ("rule " in told) == (word == "allowed"), told
     set_lists(site, Allow=[])
     assert site.fetch("/", source="127.255.0.1").status == 200
     assert refused(site.port, "127.0.0.9")
