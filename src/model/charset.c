@@ -110,8 +110,8 @@ static size_t pattern_span(struct bytes text, unsigned class, const char *signs)
 {
 	size_t at = 0;
 
-	while (at < text.size && (is_of(text, at, class) ||
-				  (text.at[at] != '\0' && strchr(signs, text.at[at]))))
+	while (at < text.size &&
+	       (is_of(text, at, class) || (text.at[at] != '\0' && strchr(signs, text.at[at]))))
 		at++;
 	return at;
 }

@@ -14,8 +14,8 @@
 int validate_name(const char *name, const char *field, struct problem *problem);
 
 /*
- * features.md 3. Exact ("" is not one), "*.example.com", "www.example.*", "~expression"; lower case.
- * Here and in validate_url, an expression may also fail with -ENOMEM.
+ * features.md 3. Exact ("" is not one), "*.example.com", "www.example.*", "~expression"; lower
+ * case. Here and in validate_url, an expression may also fail with -ENOMEM.
  */
 int validate_domain(const char *domain, const char *field, struct problem *problem);
 
