@@ -8,6 +8,7 @@
 
 #include "control/actions.h"
 #include "control/configuration_fields.h"
+#include "control/configuration_group.h"
 #include "control/configuration_key.h"
 #include "control/configuration_plan.h"
 #include "control/configuration_yaml.h"
@@ -19,7 +20,7 @@
 const struct field apply_configuration_fields[] = {
 	{ "Content", FIELD_TEXT, FIELD_REQUIRED, .least = 1, .most = FILE_CONFIG_MOST,
 	  .about =
-		  "The file's YAML: LoadBalancers with their Listeners, Rules and Targets, named as in this API." },
+		  "The file's YAML: LoadBalancers with their Listeners, Rules and Targets, and TargetGroups, named as in this API." },
 	{ "Source", FIELD_TEXT, .least = 1, .most = SOURCE_MOST,
 	  .about = "The file's name, for messages. Default: configuration." },
 	{ "DryRun", FIELD_BOOLEAN,
@@ -71,6 +72,8 @@ static int apply_file(struct plan *plan, const json_t *file)
 
 	plan->names = key_index_instances(&plan->call->control->model);
 	error = plan->names ? plan_remove(plan, file) : -ENOMEM;
+	if (!error)
+		error = plan_make_groups(plan, file);
 	return error ? error : plan_make(plan, file);
 }
 
@@ -96,6 +99,7 @@ int apply_configuration(struct call *call)
 	call->is_unchanged = json_array_size(plan.changes) == 0;
 	json_decref(file);
 	key_index_free(plan.names);
+	key_index_free(plan.groups);
 	json_decref(plan.changes);
 	return error;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/configuration_group.h"
 #include "control/configuration_key.h"
 #include "control/configuration_plan.h"
 
@@ -136,6 +137,8 @@ int plan_make_targets(struct plan *plan, const struct plan_rule *rule)
 
 	if (rule->row == PLAN_NONE && json_array_size(list) && is_layer_7(rule->parent->listener))
 		return refuse_targets(plan, rule);
+	if (plan_wants_group(rule->input))
+		return plan_join_group(plan, rule);
 	plan_name_rule(rule, targets.owner);
 	targets.index = key_index_targets(bound, count);
 	error = targets.index ? 0 : -ENOMEM;

@@ -363,7 +363,7 @@ def test_rules_are_created_together_or_not_at_all(make_site, api):
     ({"HealthCheck": {"Nonsense": 1}}, "UnknownParameter"),
     ({"Quic": True}, "UnsupportedOperation"),
     ({"TrpcCallee": "x"}, "UnsupportedOperation"),
-    ({"TargetType": "TARGETGROUP"}, "UnsupportedOperation"),
+    ({"TargetType": "TARGETGROUP-V2"}, "UnsupportedOperation"),
     ({"Nonsense": 1}, "UnknownParameter"),
 ])
 def test_create_rule_checks(make_site, api, rule, code):

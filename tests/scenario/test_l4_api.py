@@ -186,7 +186,7 @@ WRONG = [
     ("UDP", {"ProxyProtocol": True}, "InvalidParameter"),
     ("TCP", {"UdpResponses": 1}, "InvalidParameter"),
     ("UDP", {"UdpResponses": 65536}, "InvalidParameterValue"),
-    ("both", {"TargetType": "TARGETGROUP"}, "UnsupportedOperation"),
+    ("both", {"TargetType": "TARGETGROUP-V2"}, "UnsupportedOperation"),
     ("both", {"KeepaliveEnable": 1}, "InvalidParameter"),
     ("both", {"SniSwitch": 1}, "InvalidParameter"),
     ("both", {"Certificate": {"CertId": "x"}}, "InvalidParameter"),
