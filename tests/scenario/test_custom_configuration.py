@@ -298,10 +298,10 @@ def test_a_refused_update_changes_nothing(make_site, pair):
                  "line 2: keepalive_timeout"),
                 ("keepalive_requests 5\n", "InvalidParameterValue", "line 1: keepalive_requests"),
                 ("a 1;", "InvalidParameterValue", "line 1: a"),
-                ("proxy_request_buffering on;", "UnsupportedOperation",
-                 "line 1: proxy_request_buffering"),
-                ("\n\nadd_header X-A b;", "UnsupportedOperation",
-                 "line 3: add_header is not built yet."),
+                ("client_max_body_size 1G;\nproxy_request_buffering on;", "InvalidParameterValue",
+                 "line 1: client_max_body_size: more than 256M"),
+                ("\n\nerror_page 404 =200 /;", "UnsupportedOperation",
+                 "line 3: error_page: a page is a redirection here"),
                 ("#" * 65537, "InvalidParameterValue.Length", "ConfigContent")]:
             error = refused(site.api, OperationType="UPDATE", UconfigId=custom.id,
                             ConfigContent=content)
