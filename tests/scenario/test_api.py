@@ -356,11 +356,11 @@ def test_rate(make_setia):
 
 
 @pytest.mark.parametrize("action", [
-    "DescribeRewrite", "CreateTargetGroup", "ManualRewrite", "AutoRewrite",
+    "AutoRewrite", "DescribeLBListeners",
     "DescribeClassicalLBListeners", "InquiryPriceCreateLoadBalancer",
     "RegisterFunctionTargets", "DescribeCrossTargets",
-    "CreateClsLogSet", "CloneLoadBalancer", "AddCustomizedConfig", "BatchModifyTargetWeight",
-    "SetLoadBalancerSecurityGroups",
+    "CreateClsLogSet", "CloneLoadBalancer", "AddCustomizedConfig",
+    "SetLoadBalancerClsLog",
     "ReplaceCertForLoadBalancers", "DescribeModelRouters", "CreateKey", "ChatCompletions"])
 def test_actions_of_the_model_that_are_not_built(api, action):
     answer = api.raw(action, b'{"Whatever": 1}')
