@@ -26,11 +26,10 @@ struct call {
 	json_t *touched_instances; /* array of lb- ids */
 	json_t *touched_listeners; /* array of listener numbers that were created */
 	/*
-	 * Two ways for a changing action that returned 0 to leave no trace. `wants_rollback` (a dry
-	 * run): the dispatcher rolls the transaction back, reloads model and keyring as after a
-	 * failure, and sends `output` as a success; no task row, nothing published. `is_unchanged`
-	 * (the configuration already was as asked): it commits with the audit row and a task row
-	 * that is done (0), and publishes nothing, so no generation is spent.
+	 * Two ways for a changing action that returned 0 to change nothing: there is an audit row
+	 * and a task row that is done (0), but no generation is spent. `wants_rollback` (a dry
+	 * run): the dispatcher rolls back, reloads model and keyring as after a failure, and sends
+	 * `output` as a success. `is_unchanged`: the configuration already was as asked.
 	 */
 	bool wants_rollback;
 	bool is_unchanged;

@@ -51,7 +51,7 @@ static json_t *concerns_of(const struct call *call)
 static int record_audit(const struct call *call, const char *result)
 {
 	bool is_done = strcmp(result, "ok") == 0;
-	json_t *concerns = is_done ? concerns_of(call) : NULL;
+	json_t *concerns = is_done && !call->wants_rollback ? concerns_of(call) : NULL;
 	char *detail = call->input ? audit_detail(call->input, concerns) : strdup("");
 	struct audit_row row = {
 		.wall_s = clock_wall_s(),
@@ -181,6 +181,28 @@ void change_refused(struct call *call, int error)
 	record_refusal(call);
 }
 
+/*
+ * A dry run: what it did is gone, and with it the ids that it made up. That it was asked is kept,
+ * and its task is done at once, so that whoever waits for every call waits for this one too.
+ */
+static int forget(struct call *call)
+{
+	const struct client_token none = { 0 };
+	int error = undo(call);
+
+	log_change(call, "dry_run");
+	if (error != 0)
+		return error;
+	json_array_clear(call->touched_instances);
+	json_array_clear(call->touched_listeners);
+	call->is_unchanged = true;
+	error = store_begin(call->control->store);
+	if (error != 0)
+		return problem_of_error(error, call->request_id, &call->problem);
+	error = record_and_commit(call, &none);
+	return error ? refuse(call, error) : 0;
+}
+
 int change_run(struct call *call, const struct client_token *token)
 {
 	int error = store_begin(call->control->store);
@@ -188,10 +210,8 @@ int change_run(struct call *call, const struct client_token *token)
 	if (error != 0)
 		return problem_of_error(error, call->request_id, &call->problem);
 	error = call->action->run(call);
-	if (error == 0 && call->wants_rollback) {
-		log_change(call, "dry_run");
-		return undo(call);
-	}
+	if (error == 0 && call->wants_rollback)
+		return forget(call);
 	if (error == 0)
 		error = record_and_commit(call, token);
 	if (error != 0)

@@ -250,9 +250,23 @@ static void test_change_that_works(void **state)
 static void test_change_without_trace(void **state)
 {
 	fixture_expect("Change", "{\"DryRun\":true}", NULL);
-	assert_int_equal(fake.commits + fake.audits + fake.tasks + fake.publishes, 0);
 	assert_int_equal(fake.rollbacks, 1);
 	assert_int_equal(fake.loads, 1);
+	assert_int_equal(fake.begins, 2);
+	assert_int_equal(fake.commits, 1);
+	assert_int_equal(fake.audits, 1);
+	assert_string_equal(fake.audit_result, "ok");
+	assert_non_null(strstr(fake.audit_detail, "\"DryRun\":true"));
+	assert_null(strstr(fake.audit_detail, "Concerns"));
+	assert_int_equal(fake.tasks, 1);
+	assert_int_equal(fake.task_status, TASK_DONE);
+	assert_int_equal(fake.publishes, 0);
+	/* A repetition of a dry run is one too: its token is not kept. */
+	fixture_expect("Change", "{\"DryRun\":true,\"ClientToken\":\"t\"}", NULL);
+	fixture_expect("Change", "{\"ClientToken\":\"t\"}", NULL);
+	assert_int_equal(fake.publishes, 1);
+	fake.publishes = 0;
+	fake.commits = 0;
 	fixture_expect("Change", "{\"Same\":true}", NULL);
 	assert_int_equal(fake.commits, 1);
 	assert_int_equal(fake.task_status, TASK_DONE);
