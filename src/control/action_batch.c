@@ -47,24 +47,20 @@ static const struct field batch_target_fields[] = {
 const struct field batch_register_targets_fields[] = { BATCH_FIELDS, { 0 } };
 const struct field batch_deregister_targets_fields[] = { BATCH_FIELDS, { 0 } };
 
-#define RULE_FIELDS                                                                              \
-	{ "ListenerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_LISTENER },                   \
-		{ "Targets",                                                                     \
-		  FIELD_OBJECT_LIST,                                                             \
-		  FIELD_REQUIRED,                                                                \
-		  .least = 1,                                                                    \
-		  .most = LIST_TARGETS_MOST,                                                     \
-		  .fields = target_fields,                                                       \
-		  .about = "1 to 50, each address and port once; in all lists together at most " \
-			   "500." },                                                             \
-		{ "LocationId", FIELD_TEXT, .about = ABOUT_LOCATION },                           \
-		{ "Domain", FIELD_TEXT, .about = ABOUT_DOMAIN },                                 \
-	{                                                                                        \
-		"Url", FIELD_TEXT, .about = "The rule's URL, in place of LocationId."            \
+#define RULE_FIELDS                                                                     \
+	{ "ListenerId", FIELD_TEXT, FIELD_REQUIRED, .about = ABOUT_LISTENER },          \
+	{                                                                               \
+		"Targets", FIELD_OBJECT_LIST, FIELD_REQUIRED,                           \
+			.least = 1, .most = LIST_TARGETS_MOST, .fields = target_fields, \
+			.about = "1 to 50, each address and port once; at most "        \
+				 "500 in all."                                          \
 	}
 
 static const struct field weight_rule_fields[] = {
 	RULE_FIELDS,
+	{ "LocationId", FIELD_TEXT, .about = ABOUT_LOCATION },
+	{ "Domain", FIELD_TEXT, .about = ABOUT_DOMAIN },
+	{ "Url", FIELD_TEXT, .about = "The rule's URL, in place of LocationId." },
 	{ "Weight", FIELD_INTEGER, .most = WEIGHT_MOST,
 	  .about = "For Targets without one of their own. Default 10." },
 	{ 0 },
@@ -72,6 +68,7 @@ static const struct field weight_rule_fields[] = {
 
 static const struct field tag_rule_fields[] = {
 	RULE_FIELDS,
+	{ "LocationId", FIELD_TEXT, .about = ABOUT_BATCH_LOCATION },
 	{ "Tag", FIELD_TEXT, .most = LIMIT_TAG,
 	  .about =
 		  "For Targets whose own Tag is absent or empty. An empty one takes the tag away." },

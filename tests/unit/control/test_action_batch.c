@@ -259,6 +259,11 @@ static void tags_change_at_once(void **state)
 		"[{'EniIp':'10.0.0.1','Port':80}]}]}",
 		instance, tcp);
 	assert_string_equal(at(1)->targets[0]->tag, "");
+	/* Rules are named by LocationId alone here. */
+	noun_refuse("BatchModifyTargetTag", "UnknownParameter", "ModifyList[0].Url",
+		    "{" AT ",'ModifyList':[{'ListenerId':'%s','Url':'/','Tag':'a','Targets':"
+		    "[{'EniIp':'10.0.0.1','Port':80}]}]}",
+		    instance, listener);
 	noun_refuse("BatchModifyTargetTag", "MissingParameter", "ModifyList[0].Targets[0].Tag",
 		    "{" AT ",'ModifyList':[" ON_TCP_LIST "]}", instance, tcp);
 }
