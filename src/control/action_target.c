@@ -125,17 +125,35 @@ static int read_bound_work(struct call *call, struct work *work)
 	return error;
 }
 
-static int register_one(struct call *call, struct work *work, size_t index)
+/* One that is bound already is weighed; a new one goes to `fresh`. */
+static int register_one(struct call *call, struct work *work, size_t index, struct target **fresh)
 {
 	const json_t *input = json_array_get(work->targets, index);
 	const char *tag = input_text(input, "Tag");
-	struct target *target = owner_find_target(&work->owner, &work->addresses[index]);
 
-	if (target)
-		return owner_update_target(call, target, input);
-	return owner_add_target(call, &work->owner, &work->addresses[index],
-				(uint16_t)input_integer(input, "Weight", WEIGHT_DEFAULT),
-				tag ? tag : "");
+	if (work->bound[index])
+		return owner_update_target(call, work->bound[index], input);
+	*fresh = target_make(&work->addresses[index],
+			     (uint16_t)input_integer(input, "Weight", WEIGHT_DEFAULT),
+			     tag ? tag : "");
+	return *fresh ? 1 : -ENOMEM;
+}
+
+static int register_all(struct call *call, struct work *work)
+{
+	struct target *fresh[TARGETS_MOST];
+	size_t count = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < work->count && error >= 0; i++) {
+		error = register_one(call, work, i, &fresh[count]);
+		count += error == 1;
+	}
+	if (error >= 0)
+		error = owner_insert_targets(call, &work->owner, fresh, count);
+	for (size_t i = 0; i < count; i++)
+		target_free(fresh[i]);
+	return error;
 }
 
 int register_targets(struct call *call)
@@ -146,13 +164,15 @@ int register_targets(struct call *call)
 
 	if (error != 0)
 		return error;
-	for (size_t i = 0; i < work.count; i++)
-		adding += owner_find_target(&work.owner, &work.addresses[i]) == NULL;
+	for (size_t i = 0; i < work.count; i++) {
+		work.bound[i] = owner_find_target(&work.owner, &work.addresses[i]);
+		adding += work.bound[i] == NULL;
+	}
 	(void)owner_targets(&work.owner, &bound);
 	if (adding > 0)
 		error = quota_check(QUOTA_OF_TARGETS, bound, adding, &call->problem);
-	for (size_t i = 0; i < work.count && error == 0; i++)
-		error = register_one(call, &work, i);
+	if (error == 0)
+		error = register_all(call, &work);
 	return error == 0 ? call_touch(call, work.owner.instance) : error;
 }
 

@@ -44,9 +44,11 @@ int store_insert_instance(struct store *store, struct instance *instance);
 int store_insert_listener(struct store *store, const struct instance *parent,
 			  struct listener *listener);
 int store_insert_rule(struct store *store, const struct listener *parent, struct rule *rule);
-/* Exactly one of the parents: a TCP or UDP listener, or a rule. */
+/* Exactly one of the parents: a TCP or UDP listener, or a rule. Several at once cost less. */
 int store_insert_target(struct store *store, const struct listener *listener,
 			const struct rule *rule, struct target *target);
+int store_insert_targets(struct store *store, const struct listener *listener,
+			 const struct rule *rule, struct target *const *targets, size_t count);
 int store_update_instance(struct store *store, const struct instance *instance);
 int store_update_listener(struct store *store, const struct listener *listener);
 int store_update_rule(struct store *store, const struct rule *rule);

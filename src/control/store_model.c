@@ -218,6 +218,65 @@ int store_insert_target(struct store *store, const struct listener *listener,
 	return keep_slot(store, SLOT_TARGET, error, slot, &target->slot, &target->number);
 }
 
+/* As many as the statement takes. */
+static int insert_some(struct store *store, const struct value parent[2],
+		       struct target *const targets[TARGETS_A_STATEMENT])
+{
+	struct value values[2 + TARGETS_A_STATEMENT * 6] = { parent[0], parent[1] };
+	char ips[TARGETS_A_STATEMENT][ADDRESS_IP_TEXT_SIZE];
+	uint32_t slots[TARGETS_A_STATEMENT];
+	size_t taken = 0;
+	int error = 0;
+
+	for (; taken < TARGETS_A_STATEMENT; taken++) {
+		const struct target *target = targets[taken];
+		struct value *value = &values[2 + taken * 6];
+
+		error = slots_take(&store->slots[SLOT_TARGET], &slots[taken]);
+		if (error != 0)
+			break;
+		address_format_ip(&target->address, ips[taken]);
+		value[0] = value_integer(slots[taken]);
+		value[1] = value_text(ips[taken]);
+		value[2] = value_integer(target->address.port);
+		value[3] = value_integer(target->weight);
+		value[4] = value_text(target->tag);
+		value[5] = value_integer(target->created_at);
+	}
+	if (error == 0)
+		error = store_run_values(store, STATEMENT_INSERT_TARGETS, values,
+					 sizeof(values) / sizeof(values[0]));
+	for (size_t i = 0; i < taken; i++) {
+		if (error != 0) {
+			slots_release(&store->slots[SLOT_TARGET], slots[i]);
+			continue;
+		}
+		targets[i]->slot = slots[i];
+		/* Rows of one insert have numbers that follow each other. */
+		targets[i]->number = store_new_number(store) - (taken - 1 - i);
+	}
+	return error;
+}
+
+int store_insert_targets(struct store *store, const struct listener *listener,
+			 const struct rule *rule, struct target *const *targets, size_t count)
+{
+	const struct value parent[2] = {
+		listener ? value_number(listener->number) : value_text(NULL),
+		rule ? value_number(rule->number) : value_text(NULL),
+	};
+	int error = 0;
+
+	while (count >= TARGETS_A_STATEMENT && error == 0) {
+		error = insert_some(store, parent, targets);
+		targets += TARGETS_A_STATEMENT;
+		count -= TARGETS_A_STATEMENT;
+	}
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = store_insert_target(store, listener, rule, targets[i]);
+	return error;
+}
+
 int store_update_target(struct store *store, const struct target *target)
 {
 	return store_run(store, STATEMENT_UPDATE_TARGET, value_number(target->number),

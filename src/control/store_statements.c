@@ -59,6 +59,19 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_INSERT_TARGET] =
 		"INSERT INTO target (listener, rule, slot, ip, port, weight, tag, created_at) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	/* Parent, and for each its slot, ip, port, weight, tag, created_at. */
+	[STATEMENT_INSERT_TARGETS] =
+		"INSERT INTO target (listener, rule, slot, ip, port, weight, tag, created_at) VALUES "
+		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8), "
+		"(?1, ?2, ?9, ?10, ?11, ?12, ?13, ?14), "
+		"(?1, ?2, ?15, ?16, ?17, ?18, ?19, ?20), "
+		"(?1, ?2, ?21, ?22, ?23, ?24, ?25, ?26), "
+		"(?1, ?2, ?27, ?28, ?29, ?30, ?31, ?32), "
+		"(?1, ?2, ?33, ?34, ?35, ?36, ?37, ?38), "
+		"(?1, ?2, ?39, ?40, ?41, ?42, ?43, ?44), "
+		"(?1, ?2, ?45, ?46, ?47, ?48, ?49, ?50), "
+		"(?1, ?2, ?51, ?52, ?53, ?54, ?55, ?56), "
+		"(?1, ?2, ?57, ?58, ?59, ?60, ?61, ?62)",
 	[STATEMENT_UPDATE_TARGET] = "UPDATE target SET weight = ?2, tag = ?3 WHERE number = ?1",
 	[STATEMENT_DELETE_TARGET] = "DELETE FROM target WHERE number = ?1",
 	/* The generation noted at deletion is the last one that may have named the owner. */
@@ -194,8 +207,9 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"WHERE created_at >= ?2 AND json_valid(answer) AND "
 		"json_extract(answer, '$.Response.RequestId') IS NOT NULL)",
 
-	[STATEMENT_FIND_CLIENT_TOKEN] = "SELECT number, body_hash, answer, created_at FROM client_token "
-					"WHERE key_id = ?1 AND token = ?2",
+	[STATEMENT_FIND_CLIENT_TOKEN] =
+		"SELECT number, body_hash, answer, created_at FROM client_token "
+		"WHERE key_id = ?1 AND token = ?2",
 	[STATEMENT_INSERT_CLIENT_TOKEN] =
 		"INSERT INTO client_token (key_id, token, body_hash, answer, created_at) "
 		"VALUES (?1, ?2, ?3, ?4, ?5)",

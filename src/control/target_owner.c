@@ -162,33 +162,41 @@ int target_type_read(struct call *call, const json_t *input, const char *prefix,
 	return 0;
 }
 
-int owner_insert_target(struct call *call, const struct target_owner *owner, struct target *target)
+struct target *target_make(const struct address *address, uint16_t weight, const char *tag)
+{
+	struct target *target = target_new();
+
+	if (!target)
+		return NULL;
+	target->address = *address;
+	target->weight = weight;
+	target->created_at = clock_wall_s();
+	return text_set(&target->tag, tag) == 0 ? target : target_free(target);
+}
+
+int owner_insert_targets(struct call *call, const struct target_owner *owner,
+			 struct target **targets, size_t count)
 {
 	const struct listener *listener = owner->rule ? NULL : owner->listener;
-	int error = store_insert_target(call->control->store, listener, owner->rule, target);
+	int error =
+		store_insert_targets(call->control->store, listener, owner->rule, targets, count);
 
-	if (error != 0)
-		return error;
-	return owner->rule ? rule_add_target(owner->rule, target)
-			   : listener_add_target(owner->listener, target);
+	for (size_t i = 0; i < count && error == 0; i++) {
+		error = owner->rule ? rule_add_target(owner->rule, targets[i])
+				    : listener_add_target(owner->listener, targets[i]);
+		if (error == 0)
+			targets[i] = NULL;
+	}
+	return error;
 }
 
 int owner_add_target(struct call *call, const struct target_owner *owner,
 		     const struct address *address, uint16_t weight, const char *tag)
 {
-	struct target *target = target_new();
-	int error;
+	struct target *target = target_make(address, weight, tag);
+	int error = target ? owner_insert_targets(call, owner, &target, 1) : -ENOMEM;
 
-	if (!target)
-		return -ENOMEM;
-	target->address = *address;
-	target->weight = weight;
-	target->created_at = clock_wall_s();
-	error = text_set(&target->tag, tag);
-	if (error == 0)
-		error = owner_insert_target(call, owner, target);
-	if (error != 0)
-		target_free(target);
+	target_free(target);
 	return error;
 }
 

@@ -41,10 +41,15 @@ int owner_check_own(struct call *call, const struct target_owner *owner, const c
  * InvalidParameter. */
 int owner_check_type(struct call *call, const struct target_owner *owner, enum target_type type);
 
-/* In the store and in the model; the number and the slot are new. -errno: the target is still the
- * caller's. */
-int owner_insert_target(struct call *call, const struct target_owner *owner, struct target *target);
-/* A new one of these values. */
+/* Not bound yet. NULL when memory is out. */
+struct target *target_make(const struct address *address, uint16_t weight, const char *tag);
+/*
+ * In the store and in the model; numbers and slots are new. What the model has taken over is NULL
+ * in the array afterwards, the rest is still the caller's.
+ */
+int owner_insert_targets(struct call *call, const struct target_owner *owner,
+			 struct target **targets, size_t count);
+/* One of these values. */
 int owner_add_target(struct call *call, const struct target_owner *owner,
 		     const struct address *address, uint16_t weight, const char *tag);
 /* Takes Weight and Tag of `input` over; what is not given stays. */

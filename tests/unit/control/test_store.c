@@ -366,7 +366,7 @@ static void bad_rows_are_refused(void **state)
 		"UPDATE custom_configuration SET updated_at = 253402300800",
 		"PRAGMA foreign_keys = OFF; DELETE FROM custom_configuration",
 		"PRAGMA foreign_keys = OFF; INSERT INTO custom_binding VALUES (9, 1)",
-		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4096) "
 		"INSERT INTO custom_configuration SELECT NULL, printf('pz-%08d', i), 'n', '', 0, 0 "
 		"FROM n",
 	};
