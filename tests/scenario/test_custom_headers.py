@@ -235,8 +235,7 @@ def test_a_file_has_a_configuration_of_its_own(setia, make_backend):
     target = backend.target
 
     def apply(custom, **fields):
-        send = setia.api.call if fields else setia.api.change  # a dry run is no task
-        return send("ApplyConfiguration", Source="shop.yaml", Content=f"""
+        return setia.api.change("ApplyConfiguration", Source="shop.yaml", Content=f"""
 LoadBalancers:
   - LoadBalancerName: custom-headers
     Vip: 127.0.0.1
