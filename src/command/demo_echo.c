@@ -22,7 +22,7 @@
 enum { POLL_SIGNAL, POLL_TCP, POLL_UDP, POLL_SEATS };
 
 struct seat {
-	size_t used; /* bytes that wait to go back */
+	size_t used, sent; /* bytes that go back, and how many of them went */
 	bool saw_end;
 	char data[ECHO_ROOM];
 };
@@ -106,6 +106,7 @@ static void accept_client(struct demo_echo *echo)
 		return;
 	polls[number] = (struct pollfd){ .fd = fd, .events = POLLOUT };
 	echo->seats[number].saw_end = false;
+	echo->seats[number].sent = 0;
 	echo->seats[number].used =
 		(size_t)snprintf(echo->seats[number].data, ECHO_ROOM, "%s\n", echo->options->name);
 }
@@ -118,11 +119,12 @@ static void turn(struct demo_echo *echo, size_t number)
 	ssize_t size;
 
 	if (seat->used > 0) {
-		size = send(poll->fd, seat->data, seat->used, MSG_NOSIGNAL);
-		if (size > 0) {
-			seat->used -= (size_t)size;
-			memmove(seat->data, seat->data + size, seat->used);
-		}
+		size = send(poll->fd, seat->data + seat->sent, seat->used - seat->sent,
+			    MSG_NOSIGNAL);
+		if (size > 0)
+			seat->sent += (size_t)size;
+		if (seat->sent == seat->used)
+			seat->sent = seat->used = 0;
 	} else {
 		size = recv(poll->fd, seat->data, ECHO_ROOM, 0);
 		if (size > 0)
