@@ -497,8 +497,8 @@ static void lies_of_hosts_and_paths(void **state)
 	    copy.hosts[1].exact.count = 0, copy.hosts[1].prefix.first = 1,
 	    copy.hosts[1].prefix.count = 1, copy.hosts[1].pattern_paths.first = 2,
 	    copy.hosts[2].exact.first = 2, copy.hosts[2].prefix.first = 2,
-	    copy.hosts[2].pattern_paths.first = 3,
-	    copy.paths[1] = copy.paths[3], copy.paths[2] = copy.paths[6]);
+	    copy.hosts[2].pattern_paths.first = 3, copy.paths[1] = copy.paths[3],
+	    copy.paths[2] = copy.paths[6]);
 	LIE("bad path", copy.paths[0].path.size = 0);
 	LIE("bad path", copy.paths[0].path.offset++, copy.paths[0].path.size--);
 	LIE("bad path", copy.text[copy.paths[0].path.offset + 1] = '?');
