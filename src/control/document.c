@@ -122,6 +122,37 @@ static void print_action(FILE *out, const struct action *action)
 	print_fields(out, action->fields, "");
 }
 
+static bool is_extension(const char *about)
+{
+	return about && strncmp(about, "Extension", strlen("Extension")) == 0;
+}
+
+static void print_extension_fields(FILE *out, const char *action, const struct field *fields)
+{
+	for (; fields->name; fields++) {
+		if (is_extension(fields->about))
+			fprintf(out, "| %s | %s |\n", action, fields->name);
+		if (fields->fields && fields->use != FIELD_UNSUPPORTED)
+			print_extension_fields(out, action, fields->fields);
+	}
+}
+
+/* What the reference does not have, so that nobody looks for it there. */
+static void print_extensions(FILE *out)
+{
+	fprintf(out, "\n## Extensions\n\n"
+		     "Actions and fields of Setia's own. None of them changes what an action or "
+		     "field of the reference means.\n\n| action | field |\n|---|---|\n");
+	for (const struct action *action = actions; action->name; action++) {
+		if (!action->run)
+			continue;
+		if (is_extension(action->about))
+			fprintf(out, "| %s | all |\n", action->name);
+		else
+			print_extension_fields(out, action->name, action->fields);
+	}
+}
+
 static void print_unsupported(FILE *out)
 {
 	fprintf(out, "\n## Names that answer UnsupportedOperation\n\n"
@@ -138,6 +169,7 @@ int control_document(FILE *out)
 	fprintf(out, introduction, API_CLOCK_SKEW_S, API_QUERY_MOST, API_BODY_MOST,
 		API_JSON_DEPTH_MOST, API_JSON_VALUES_MOST, API_RATE_PER_SECOND,
 		API_CONNECTIONS_MOST);
+	print_extensions(out);
 	for (const struct action *action = actions; action->name; action++) {
 		if (action->run)
 			print_action(out, action);
