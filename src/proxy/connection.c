@@ -201,16 +201,13 @@ static enum step input_look(struct connection *connection)
 	size = http_head_scan(buffer_at(input), buffer_used(input), &connection->scan);
 	if (size < 0)
 		return answer_send(connection, CAUSE_BAD_HEAD);
-	/* Whole, but read into a buffer with room for more. */
-	if ((unsigned)size > HTTP_HEAD_MOST)
-		return answer_send(connection, CAUSE_HEAD_SIZE);
-	if (!size) {
-		if (buffer_used(input) < HTTP_HEAD_MOST)
-			return STEP_WAIT;
-		return answer_send(connection, memchr(buffer_at(input), '\n', buffer_used(input))
+	/* One that came whole may be too long as well: a buffer has room for more. */
+	if (size > HTTP_HEAD_MOST || (!size && buffer_used(input) >= HTTP_HEAD_MOST))
+		return answer_send(connection, memchr(buffer_at(input), '\n', HTTP_HEAD_MOST)
 						       ? CAUSE_HEAD_SIZE
 						       : CAUSE_TARGET_SIZE);
-	}
+	if (!size)
+		return STEP_WAIT;
 	status = http_request_parse(buffer_at(input), (size_t)size, &worker->request);
 	if (status)
 		return answer_send(connection, cause_of_status((unsigned)status));
