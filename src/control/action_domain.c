@@ -40,7 +40,8 @@ const struct field modify_domain_attributes_fields[] = {
 	{ "NewDefaultServerDomain", FIELD_TEXT,
 	  .about = "With DefaultServer false: the domain that is the default from now on." },
 	{ "NewDomains", FIELD_TEXT_LIST, .most = LIMIT_DOMAINS_PER_RULE,
-	  .about = "In place of NewDomain: domains that take the place of this one in its rules." },
+	  .about = "In place of NewDomain: all domains that the rules of this one have from now "
+		   "on." },
 	{ "MultiCertInfo", FIELD_OBJECT, .fields = multi_certificate_fields, .about = HTTPS_ONLY },
 	{ 0 },
 };
@@ -49,6 +50,7 @@ const struct field modify_domain_attributes_fields[] = {
 struct renaming {
 	char old[LIMIT_DOMAIN + 1];
 	struct domain_list names; /* empty: it keeps its name */
+	bool is_whole; /* the names are all that its rules have from now on */
 	const char *field; /* that gave the new names */
 };
 
@@ -73,6 +75,7 @@ static int read_names(struct call *call, struct renaming *renaming)
 	if (json_array_size(list) > 0 && text)
 		return problem_set(&call->problem, "InvalidParameter", "NewDomains",
 				   "NewDomain and NewDomains cannot both be given.");
+	renaming->is_whole = list != NULL;
 	renaming->field = list ? "NewDomains" : "NewDomain";
 	if (list)
 		return domain_list_read_all(&renaming->names, list, "NewDomains", &call->problem);
@@ -83,7 +86,6 @@ static int read_names(struct call *call, struct renaming *renaming)
 static int rename_in(struct call *call, const struct listener *listener, const struct rule *rule,
 		     const struct renaming *renaming, struct domain_list *domains)
 {
-	domain_list_of(rule, domains);
 	for (size_t i = 0; i < renaming->names.count; i++) {
 		const char *name = renaming->names.texts[i];
 		const struct rule *other = listener_find_rule_at(listener, name, rule->url);
@@ -94,11 +96,12 @@ static int rename_in(struct call *call, const struct listener *listener, const s
 					   "%s.",
 					   renaming->field, rule->id, other->id, name, other->url);
 	}
-	if (domain_list_replace(domains, renaming->old, &renaming->names) == 0)
+	*domains = renaming->names;
+	if (renaming->is_whole)
 		return 0;
-	return problem_set(&call->problem, "InvalidParameterValue.Length", renaming->field,
-			   "%s: rule %s would have more than %d domains.", renaming->field,
-			   rule->id, LIMIT_DOMAINS_PER_RULE);
+	domain_list_of(rule, domains);
+	return domain_list_replace(domains, renaming->old,
+				   &renaming->names); /* one for one: it fits */
 }
 
 static int rename_all(struct call *call, struct listener *listener, const struct renaming *renaming)
@@ -120,15 +123,14 @@ static int rename_all(struct call *call, struct listener *listener, const struct
 	return error;
 }
 
-/* The default goes with its domain, unless that stays among its new names. */
+/* The default goes with its domain, unless that stays somewhere. */
 static int follow_default(struct call *call, struct listener *listener,
 			  const struct renaming *renaming)
 {
-	const struct domain_list *names = &renaming->names;
-	bool has_moved = strcmp(listener->default_domain, renaming->old) == 0 &&
-			 !domain_list_has(names, renaming->old);
+	bool has_moved = *listener->default_domain &&
+			 !listener_has_domain(listener, listener->default_domain);
 
-	return default_settle(call, listener, has_moved ? names->texts[0] : NULL);
+	return default_settle(call, listener, has_moved ? renaming->names.texts[0] : NULL);
 }
 
 static int rename_domain(struct call *call, const struct instance *instance,

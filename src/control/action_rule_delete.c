@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DeleteRule (api.md section 8): by identifier a whole rule, by domain what the rule is at that
- * domain (docs/decisions/domains.md). Control's one thread.
+ * DeleteRule (api.md section 8): rules by identifier, or by any of their domains
+ * (docs/decisions/domains.md). Control's one thread.
  */
 #include <string.h>
 
@@ -18,8 +18,8 @@ const struct field delete_rule_fields[] = {
 	{ "LocationIds", FIELD_TEXT_LIST, .most = 1000,
 	  .about = "The rules; or name them by Domain and Url." },
 	{ "Domain", FIELD_TEXT,
-	  .about = "With Url its one rule, without all of its rules. A rule that has other domains "
-		   "loses this one and stays." },
+	  .about = "With Url its one rule, without all of its rules. Any domain of a rule that has "
+		   "several names it; the rule goes whole." },
 	{ "Url", FIELD_TEXT, .about = "Without Domain: of a rule that answers any host." },
 	{ "NewDefaultServerDomain", FIELD_TEXT,
 	  .about = "The default domain from now on. Without it, when the default domain's last "
@@ -84,19 +84,10 @@ static bool is_selected(const struct selection *selection, const struct rule *ru
 	       (!selection->url || strcmp(selection->url, rule->url) == 0);
 }
 
-static int delete_one(struct call *call, struct listener *listener, struct rule *rule,
-		      const struct selection *selection)
+static int delete_one(struct call *call, struct listener *listener, struct rule *rule)
 {
-	static const struct domain_list nothing;
-	struct domain_list domains;
-	int error;
+	int error = store_delete_rule(call->control->store, rule);
 
-	if (!selection->ids && rule->more_domain_count > 0) {
-		domain_list_of(rule, &domains);
-		(void)domain_list_replace(&domains, selection->domain, &nothing);
-		return rule_keep_domains(call, rule, &domains);
-	}
-	error = store_delete_rule(call->control->store, rule);
 	if (error == 0)
 		listener_remove_rule(listener, rule);
 	return error;
@@ -114,7 +105,7 @@ static int delete_selected(struct call *call, struct listener *listener)
 		if (!is_selected(&selection, rule))
 			continue;
 		is_found = true;
-		error = delete_one(call, listener, rule, &selection);
+		error = delete_one(call, listener, rule);
 	}
 	return error == 0 && !is_found ? refuse_domain(call, listener) : error;
 }

@@ -56,15 +56,18 @@ def test_a_rule_answers_all_of_its_domains(site):
         assert who(site, host=host) == "two", host
     assert who(site, host="a.example") == who(site, host="c.example") == "one"
     site.api.change("ModifyDomainAttributes", **site.ids, Domain="b.example",
-                    NewDomains=["www.d.*", "~^e[0-9]+\\.example$"])
+                    NewDomains=["www.d.*", "~^e[0-9]+\\.example$", "*.c.example"])
     for host in ("www.d.org", "e42.example", "x.c.example"):
         assert who(site, host=host) == "two", host
     assert who(site, host="b.example") == who(site, host="e.example") == "one"
     assert domains(site) == [("a.example", True),
                              ("www.d.* ~^e[0-9]+\\.example$ *.c.example", False)]
-    site.api.change("DeleteRule", **site.ids, Domain="*.c.example")
+    site.api.change("ModifyDomainAttributes", **site.ids, Domain="www.d.*",
+                    NewDomains=["~^e[0-9]+\\.example$"])
     assert who(site, host="x.c.example") == "one"
     assert who(site, host="e42.example") == "two"
+    site.api.change("DeleteRule", **site.ids, Domain="~^e[0-9]+\\.example$")
+    assert who(site, host="e42.example") == "one"
 
 
 def test_the_default_domain_is_handed_over(site):

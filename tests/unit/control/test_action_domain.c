@@ -127,14 +127,17 @@ static void gives_several_names(void **state)
 	expect_rules("*x,*.y/ *x,*.y/2 b,c/ d/2");
 	/* The default stays with its domain while that stays. */
 	set_domain("ModifyDomainAttributes", "x", "'NewDomains':['z','x']");
-	expect_rules("*z,x,*.y/ *z,x,*.y/2 b,c/ d/2");
+	expect_rules("*z,x/ *z,x/2 b,c/ d/2");
 	set_domain("ModifyDomainAttributes", "c", "'NewDomains':['b','e']");
 	noun_restart();
-	expect_rules("*z,x,*.y/ *z,x,*.y/2 b,e/ d/2");
+	expect_rules("*z,x/ *z,x/2 b,e/ d/2");
+	/* The default was another domain of the rules, and goes: the first new name follows. */
+	set_domain("ModifyDomainAttributes", "z", "'NewDomains':['q','z']");
+	expect_rules("*q,z/ *q,z/2 b,e/ d/2");
 	set_domain("ModifyDomainAttributes", "d", "'NewDomain':'f'");
 	set_domain("ModifyDomainAttributes", "f", "'Http2':false,'Quic':false,'Certificate':{}");
 	noun_do("ModifyDomainAttributes", "{" AT_LISTENER ",'Domain':'f'}", instance, listener);
-	expect_rules("*z,x,*.y/ *z,x,*.y/2 b,e/ f/2");
+	expect_rules("*q,z/ *q,z/2 b,e/ f/2");
 }
 
 static void refuses_attributes(void **state)
@@ -182,8 +185,10 @@ static void domains_have_a_roof(void **state)
 		"{" AT_LISTENER ",'Domain':'d','NewDomains':['0','1','2','3','4','5','6','7','8',"
 		"'9','10','11','12','13','14','15','16','17','18','19']}",
 		instance, listener);
-	refuse_domain("ModifyDomainAttributes", "InvalidParameterValue.Length", "NewDomains",
-		      "'Domain':'7','NewDomains':['x','y']");
+	refuse_domain(
+		"ModifyDomainAttributes", "InvalidParameterValue.Length", "NewDomains",
+		"'Domain':'7','NewDomains':['0','1','2','3','4','5','6','7','8','9','10','11',"
+		"'12','13','14','15','16','17','18','19','20']");
 	set_domain("ModifyDomainAttributes", "7", "'NewDomains':['x','8']");
 }
 
