@@ -60,13 +60,15 @@ static int file_write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-static int file_sync_directory(const char *path)
+int file_sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char directory[PATH_MAX] = ".";
 	size_t size = slash ? (size_t)(slash - path) : 0;
 	int fd, error = 0;
 
+	if (size >= sizeof(directory))
+		return -ENAMETOOLONG;
 	if (slash) {
 		if (size == 0)
 			size = 1; /* "/name" lives in "/" */

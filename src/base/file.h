@@ -27,4 +27,7 @@ int file_replace(const char *path, const void *data, size_t size, mode_t mode);
 int file_prepare(const char *path, const void *data, size_t size, mode_t mode);
 int file_put(const char *path);
 
+/* What was renamed into the directory of `path` is there after a crash. */
+int file_sync_directory(const char *path);
+
 #endif

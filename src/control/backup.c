@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "control/backup_clock.h"
 #include "control/store_internal.h"
 #include "control/store_reader.h"
@@ -141,24 +142,6 @@ static int complete(struct backup *backup, const char *data)
 	return error;
 }
 
-static int sync_directory_of(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	char directory[PATH_MAX] = ".";
-	int fd, error = 0;
-
-	if (slash)
-		(void)snprintf(directory, sizeof(directory), "%.*s",
-			       slash == file ? 1 : (int)(slash - file), file);
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) != 0)
-		error = -errno;
-	close(fd);
-	return error;
-}
-
 static int put_in_place(struct backup *backup, const char *file, bool overwrites)
 {
 	unsigned flags = overwrites ? 0 : RENAME_NOREPLACE;
@@ -173,7 +156,7 @@ static int put_in_place(struct backup *backup, const char *file, bool overwrites
 		error = rename(backup->beside, file) == 0 ? 0 : -errno;
 	if (error == 0) {
 		backup->beside[0] = '\0';
-		error = sync_directory_of(file);
+		error = file_sync_directory(file);
 	}
 	return error == 0 ? 0 : fail(backup, file, error);
 }
