@@ -31,6 +31,13 @@ static void expect(bool is_true)
 		abort();
 }
 
+/* NEL, LS, PS: characters like others to JSON, ends of lines to YAML, which folds them. */
+static bool has_unlike_lines(const char *text)
+{
+	return strstr(text, "\xc2\x85") || strstr(text, "\xe2\x80\xa8") ||
+	       strstr(text, "\xe2\x80\xa9");
+}
+
 static void check_again(const json_t *tree)
 {
 	char *text = json_dumps(tree, JSON_COMPACT);
@@ -41,7 +48,7 @@ static void check_again(const json_t *tree)
 	expect(text);
 	/* JSON lets characters stand that YAML wants escaped, and longer keys. */
 	if (!configuration_yaml_read(bytes_of(text), &again, &problem, &line))
-		expect(json_equal(tree, again));
+		expect(json_equal(tree, again) || has_unlike_lines(text));
 	json_decref(again);
 	free(text);
 }
