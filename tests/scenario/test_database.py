@@ -25,12 +25,6 @@ def program(name):
     return found
 
 
-def socket_room(name):
-    """Bytes that the kernel lets one socket hold."""
-    with open(f"/proc/sys/net/ipv4/{name}", encoding="ascii") as file:
-        return int(file.read().split()[2])
-
-
 class Server:
     def __init__(self, port):
         self.target = {"EniIp": "127.0.0.1", "Port": port}
@@ -130,14 +124,14 @@ def test_iperf3(make_tcp, way):
         listener = make_tcp([Server(port)])
         done = subprocess.run(
             [program("iperf3"), "--client", "127.0.0.1", "--port", str(listener.port), "--bytes",
-             "1G", "--parallel", "4", "--json", *way], capture_output=True, text=True,
+             "3G", "--parallel", "4", "--json", *way], capture_output=True, text=True,
             timeout=60 * SLOW, check=False)
         got = json.loads(done.stdout)
         assert done.returncode == 0 and "error" not in got, done.stdout[-400:]
-        # The streams stop together once the sum is reached: what was on its way then is not
-        # counted, at most a sender's and a receiver's socket on both sides of each stream.
-        sent, received = got["end"]["sum_sent"]["bytes"], got["end"]["sum_received"]["bytes"]
-        assert sent >= 1 << 30
-        assert sent - received <= 4 * 2 * (socket_room("tcp_wmem") + socket_room("tcp_rmem"))
+        # The streams stop together once the sum is reached: what was on its way then, at most what
+        # the sockets of four streams hold, is not counted. A kernel that gives a socket 32 MiB lets
+        # 300 MB be on their way, which is less than a tenth of this.
+        assert got["end"]["sum_sent"]["bytes"] >= 3 << 30
+        assert got["end"]["sum_received"]["bytes"] >= 0.9 * got["end"]["sum_sent"]["bytes"]
     finally:
         stop(server)
